@@ -1,0 +1,22 @@
+# Finds what a component is built on. A macro, not a function, so that what find_package sets reaches the caller; the
+# build and the installed package config both use it.
+include(CMakeFindDependencyMacro)
+macro(narrows_find_dependencies component)
+  if("${component}" STREQUAL "pack" OR "${component}" STREQUAL "exec")
+    # xsimd 8.1's config names the target xtl without looking for it.
+    find_package(xtl QUIET REQUIRED)
+    find_package(xsimd QUIET REQUIRED)
+  endif()
+  if("${component}" STREQUAL "exec")
+    find_package(xtensor QUIET REQUIRED)
+  endif()
+  if("${component}" STREQUAL "json")
+    find_package(nlohmann_json QUIET REQUIRED)
+  endif()
+  if("${component}" STREQUAL "onnx" OR "${component}" STREQUAL "wire")
+    find_package(Protobuf QUIET REQUIRED)
+  endif()
+  if("${component}" STREQUAL "net")
+    find_package(cppzmq QUIET REQUIRED)
+  endif()
+endmacro()

@@ -1,0 +1,32 @@
+# Warnings and helpers for this project's own code. Users who link narrows:: targets never inherit any of it.
+add_library(narrows_development INTERFACE)
+target_compile_features(narrows_development INTERFACE cxx_std_20)
+target_compile_options(narrows_development INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  # GCC bug 105593: g++ 12's own AVX-512 headers warn about '__Y'; the flag is unknown to clang.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+if(NARROWS_WERROR)
+  target_compile_options(narrows_development INTERFACE -Werror)
+endif()
+if(NARROWS_SANITIZE)
+  target_compile_options(narrows_development INTERFACE -fsanitize=${NARROWS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(narrows_development INTERFACE -fsanitize=${NARROWS_SANITIZE})
+endif()
+
+# narrows_add_test(NAME SOURCES a.cpp... [LIBRARIES t...] [OPTIONS flag...] [TIMEOUT seconds] [LABELS l...])
+# One executable of GoogleTest cases; ctest counts each case and each skip.
+function(narrows_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE narrows_development ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_compile_options(${name} PRIVATE ${arg_OPTIONS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  # The folder of real models and photographs beside the checkout; tests say so and skip where it is absent.
+  target_compile_definitions(${name} PRIVATE
+    NARROWS_SHARED_DIR="${NARROWS_SHARED_DIR}" NARROWS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NARROWS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()
