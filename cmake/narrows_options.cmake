@@ -1,4 +1,5 @@
 # Warnings and helpers for this project's own code. Users who link narrows:: targets never inherit any of it.
+set(CMAKE_CXX_EXTENSIONS OFF)
 add_library(narrows_development INTERFACE)
 target_compile_features(narrows_development INTERFACE cxx_std_20)
 target_compile_options(narrows_development INTERFACE
