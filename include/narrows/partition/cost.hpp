@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <narrows/core/contract.hpp>
+#include <narrows/graph/cut.hpp>
+#include <narrows/graph/graph.hpp>
+#include <narrows/pack/descriptor.hpp>
+#include <narrows/pack/layout.hpp>
+#include <narrows/partition/candidate.hpp>
+#include <narrows/partition/signs.hpp>
+#include <narrows/profile/layer_times.hpp>
+#include <narrows/profile/link.hpp>
+
+namespace narrows {
+
+/// The terms with those of the link filled in: a few multiplications, so that a thousand candidates are costed anew in
+/// microseconds.
+///
+/// Model   link_s = rtt + (bytes + return_bytes) * 8 / rate: the connection stands, so the request travels half a round
+///         trip and the answer the other half, each behind its own bytes. link_busy_s counts the busier direction
+///         alone. A plan that sends nothing has no link cost.
+/// Source  METHODS 1.2.
+[[nodiscard]] inline cost_terms evaluate(const cost_terms& terms, const link_state& link) noexcept
+{
+  cost_terms now = terms;
+  const bool crosses = terms.bytes > 0;
+  now.link_s = crosses ? link.rtt_s + link.busy_s(terms.bytes + terms.return_bytes) : 0;
+  now.link_busy_s = crosses ? link.busy_s(std::max(terms.bytes, terms.return_bytes)) : 0;
+  return now;
+}
+[[nodiscard]] inline cost_terms evaluate(const candidate& c, const link_state& link) noexcept { return evaluate(c.cost, link); }
+
+/// Seconds of the nodes before the cut, and after it: medians added up, as one processor runs one node at a time.
+/// `times` must be those of the cut's graph (`check`).
+[[nodiscard]] inline double head_seconds(const node_times& times, const cut& at) noexcept
+{
+  NARROWS_EXPECTS(times.nodes.size() == at.head.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < times.nodes.size(); ++i)
+    if (at.head[i]) sum += times.nodes[i].seconds.median_s;
+  return sum;
+}
+[[nodiscard]] inline double tail_seconds(const node_times& times, const cut& at) noexcept
+{
+  NARROWS_EXPECTS(times.nodes.size() == at.head.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < times.nodes.size(); ++i)
+    if (!at.head[i]) sum += times.nodes[i].seconds.median_s;
+  return sum;
+}
+
+/// Bytes that come back: the graph outputs which the tail makes, as float32.
+[[nodiscard]] inline double returned_bytes(const graph& g, const cut& at)
+{
+  double bytes = 0;
+  for (const auto v : g.outputs())
+    if (g[v].producer && !at.head[index(*g[v].producer)]) bytes += 4.0 * static_cast<double>(g[v].dims.elements());
+  return bytes;
+}
+
+/// Share of codes that mean zero, where nobody counted them: means over the cuts of five ImageNet networks (ACCURACY 5).
+/// Rectified tensors have about half; the others few at the widths worth sending.
+[[nodiscard]] inline double assumed_zero_share(value_sign sign, int width) noexcept
+{
+  if (sign == value_sign::rectified) return width <= 2 ? 0.60 : width <= 4 ? 0.46 : 0.37;
+  return width <= 2 ? 0.50 : width <= 4 ? 0.22 : 0.03;
+}
+
+/// Payload of one tensor. Exact for raw, dense and pixels; for sparse the mean to be expected at that share of zeros
+/// (a mask of one bit per value, then the others dense; never above dense + 64). `image` is the caller's to know: 0.
+[[nodiscard]] inline double payload_bytes(std::size_t values, codec coded_as, int width, double zero_share = 0)
+{
+  const auto n = static_cast<double>(values);
+  switch (coded_as) {
+  case codec::raw: return 4 * n;
+  case codec::dense: return static_cast<double>(packed_bytes(values, width));
+  case codec::sparse: {
+    const auto kept = static_cast<std::size_t>(std::lround(n * (1 - std::clamp(zero_share, 0.0, 1.0))));
+    const double sparse = std::ceil(n / 8) + static_cast<double>(packed_bytes(kept, width));
+    return std::min(sparse, static_cast<double>(packed_bytes(values, width)) + 64);
+  }
+  case codec::pixels: return n;
+  case codec::image: return 0;
+  }
+  return 4 * n;
+}
+
+}  // namespace narrows

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include <narrows/partition/candidate.hpp>
+#include <narrows/profile/link.hpp>
+
+namespace narrows {
+
+/// What was last seen of the world outside.
+struct observation {
+  link_state link;
+};
+
+/// The answer of a policy. `feasible` is false where no candidate meets what was asked; `index` then names the one that
+/// misses it least. `reason` is one clause for people; its text must outlive the policy (a literal).
+struct decision {
+  std::size_t index = 0;
+  bool feasible = false;
+  std::string_view reason;
+};
+
+/// A rule that picks one candidate for the link as it is now (`evaluate` costs a candidate for it). It never blocks,
+/// allocates or throws. `from` is not empty.
+template <class P>
+concept scheduling_policy = std::movable<P> && requires(P policy, std::span<const candidate> from, const observation& seen) {
+  { policy.choose(from, seen) } noexcept -> std::same_as<decision>;
+  { P::name } -> std::convertible_to<std::string_view>;   // as shown in logs and tables
+};
+
+}  // namespace narrows

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <narrows/core/result.hpp>
+#include <narrows/graph/graph.hpp>
+#include <narrows/partition/candidate.hpp>
+#include <narrows/partition/cost.hpp>
+#include <narrows/schedule/any_policy.hpp>
+#include <narrows/schedule/estimator.hpp>
+#include <narrows/schedule/policy.hpp>
+
+namespace narrows {
+
+/// Gives each request its plan: asks a policy with the link as last estimated, and tells the pipeline by the plan's
+/// epoch when the choice changed. One thread at a time.
+class scheduler {
+public:
+  /// Errors: bad_input (no candidates).
+  [[nodiscard]] static result<scheduler> make(std::vector<candidate> candidates, any_policy policy, const link_state& link)
+  {
+    if (candidates.empty()) return error(errc::bad_input, "scheduler: there are no candidates");
+    return scheduler(std::move(candidates), std::move(policy), link);
+  }
+
+  /// The plan for the next request. Its epoch is 1 at first and grows by one whenever the choice changes; the reference
+  /// stays good until the next call.
+  [[nodiscard]] const plan& next()
+  {
+    const decision d = policy_.choose(candidates_, observation{estimator_.now()});
+    const std::size_t index = d.index < candidates_.size() ? d.index : 0;
+    if (epoch_ == 0 || index != now_.index) ++epoch_;
+    now_ = {index, d.feasible, d.reason};
+    candidates_[index].what.epoch = epoch_;
+    return candidates_[index].what;
+  }
+  /// What an answer showed: bytes both ways and the seconds they spent on the link.
+  void saw(double bytes, double link_seconds) noexcept { estimator_.saw(bytes, link_seconds); }
+  /// A request that crossed came to no answer.
+  void lost() noexcept { estimator_.lost(); }
+  /// The link is known from elsewhere: a probe, a trace.
+  void set_link(const link_state& link) noexcept { estimator_ = link_estimator(link); }
+
+  [[nodiscard]] std::span<const candidate> candidates() const noexcept { return candidates_; }
+  /// The last choice, and its cost over the link as it is now.
+  [[nodiscard]] const decision& last() const noexcept { return now_; }
+  [[nodiscard]] const candidate& chosen() const noexcept { return candidates_[now_.index]; }
+  [[nodiscard]] cost_terms predicted() const noexcept { return evaluate(chosen(), estimator_.now()); }
+  [[nodiscard]] const link_state& link() const noexcept { return estimator_.now(); }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+  [[nodiscard]] std::string_view policy_name() const noexcept { return policy_.name(); }
+
+  /// One line: which plan, what it should cost, over which link, and why.
+  [[nodiscard]] std::string explain(const graph& g) const { return policy_line(describe(g, chosen(), predicted(), link()), now_); }
+
+  /// "cut at pool3, 4 bits dense: 12.3 ms = device 3.0 + encode 0.1 + link 8.1 + decode 0.1 + server 1.0; 6432 bytes ..."
+  [[nodiscard]] static std::string describe(const graph& g, const candidate& c, const cost_terms& cost, const link_state& link)
+  {
+    std::string text = c.where == placement::device ? "all on the device" : "cut at " + name_of(g, c.what.at);
+    if (!c.what.codings.empty()) {
+      const coding& how = c.what.codings.front();
+      text += how.width > 0 && how.coded_as != codec::raw && how.coded_as != codec::pixels && how.coded_as != codec::image
+                ? ", " + std::to_string(how.width) + " bits " : ", ";
+      text += to_string(how.coded_as);
+    }
+    char figures[256];
+    std::snprintf(figures, sizeof figures,
+                  ": %.2f ms = device %.2f + encode %.2f + link %.2f + decode %.2f + server %.2f; %.0f bytes at %.3g Mbit/s, rtt %.3g ms",
+                  cost.latency() * 1e3, cost.device_s * 1e3, cost.encode_s * 1e3, cost.link_s * 1e3, cost.decode_s * 1e3,
+                  cost.server_s * 1e3, cost.bytes, link.bandwidth.bits_per_second * 1e-6, link.rtt_s * 1e3);
+    return text + figures;
+  }
+
+private:
+  scheduler(std::vector<candidate> candidates, any_policy policy, const link_state& link)
+    : candidates_(std::move(candidates)), policy_(std::move(policy)), estimator_(link)
+  {
+  }
+  [[nodiscard]] std::string policy_line(std::string text, const decision& d) const
+  {
+    return std::move(text) + " (" + std::string(policy_.name()) + ": " + std::string(d.reason) + ")";
+  }
+
+  std::vector<candidate> candidates_;
+  any_policy policy_;
+  link_estimator estimator_;
+  decision now_;
+  std::uint64_t epoch_ = 0;
+};
+
+}  // namespace narrows
