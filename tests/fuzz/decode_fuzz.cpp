@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Any descriptor with any payload: `check` and `decode` refuse it, or fill exactly the expected values.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include <narrows/pack/packed_tensor.hpp>
+
+namespace {
+
+/// Takes values off the front of the input; zeros once it is used up.
+class source {
+public:
+  explicit source(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
+  template <class T>
+  T take()
+  {
+    T value{};
+    const auto n = std::min(sizeof value, rest_.size());
+    if (n != 0) std::memcpy(&value, rest_.data(), n);
+    rest_ = rest_.subspan(n);
+    return value;
+  }
+  [[nodiscard]] std::span<const std::uint8_t> rest() const { return rest_; }
+
+private:
+  std::span<const std::uint8_t> rest_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+  using namespace narrows;
+  source from({data, size});
+  // Expected by the plan, so sane; what the peer says about it is not.
+  const shape expected{1, from.take<std::uint8_t>() % 40, from.take<std::uint8_t>() % 9, from.take<std::uint8_t>() % 9};
+  const auto lies = from.take<std::uint8_t>();
+
+  descriptor d;
+  d.version = (lies & 1) != 0 ? from.take<std::int32_t>() : format_version;
+  d.order = static_cast<value_order>(from.take<std::uint8_t>() % 4);
+  d.dims = expected;
+  if ((lies & 2) != 0) {
+    const std::int64_t extents[] = {from.take<std::int64_t>(), from.take<std::int64_t>(), from.take<std::int64_t>()};
+    if (const auto other = shape::make(extents)) d.dims = *other;
+  }
+  d.coded_as = static_cast<codec>((lies & 4) != 0 ? from.take<std::uint8_t>() : from.take<std::uint8_t>() % 3);
+  d.width = (lies & 8) != 0 ? from.take<std::int32_t>() : from.take<std::uint8_t>() % 17;
+  d.group.axis = (lies & 16) != 0 ? from.take<std::int32_t>() : from.take<std::int8_t>() % 5;
+  std::size_t count = from.take<std::uint8_t>() % 42;
+  if ((lies & 32) == 0)
+    count = d.coded_as == codec::raw ? 0 : d.group.axis == 1 ? static_cast<std::size_t>(expected[1]) : 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    affine a;
+    if ((lies & 64) != 0) a = {from.take<float>(), from.take<std::int32_t>()};
+    d.scales.push_back(a);
+  }
+  const auto payload = from.rest();
+  d.payload_bytes = (lies & 128) != 0 ? from.take<std::uint64_t>() : payload.size();
+
+  std::vector<float> out(expected.elements());
+  const bool good = check(d, expected) == errc::ok;
+  const auto decoded = decode(d, payload, out);
+  if (decoded && !good) std::abort();
+  return 0;
+}
