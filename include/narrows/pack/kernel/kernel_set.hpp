@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <narrows/pack/arithmetic.hpp>
+
+namespace narrows {
+
+/// Everything that runs differently per ISA, as a table of plain functions; dispatch.hpp picks one table per process.
+///
+/// Shapes   "blocks" are full blocks of 512 values; "n" is any number of values. Pointers need no alignment; input and
+///          output must not overlap. Nothing outside the stated ranges is read or written.
+/// Index    a width's entry is at [bits - 1]; of pack_u16 and unpack_u16, which serve 9..16 bits, at [bits - 9].
+/// Answer   the bytes and values of reference.hpp, bit for bit. Functions that read floats say whether all were finite.
+struct kernel_set {
+  std::string_view name;  ///< as in NARROWS_ISA
+
+  std::array<void (*)(const std::uint8_t* codes, std::size_t blocks, std::uint8_t* out) noexcept, 8> pack_u8;
+  std::array<void (*)(const std::uint16_t* codes, std::size_t blocks, std::uint8_t* out) noexcept, 8> pack_u16;
+  std::array<void (*)(const std::uint8_t* packed, std::size_t blocks, std::uint8_t* codes) noexcept, 8> unpack_u8;
+  std::array<void (*)(const std::uint8_t* packed, std::size_t blocks, std::uint16_t* codes) noexcept, 8> unpack_u16;
+
+  std::array<bool (*)(const float* x, std::size_t blocks, const quantizer&, std::uint8_t* out) noexcept, 16> quantize_pack;
+  std::array<void (*)(const std::uint8_t* packed, std::size_t blocks, const affine&, float* out) noexcept, 16> unpack_dequantize;
+
+  bool (*quantize_u8)(const float* x, std::size_t n, const quantizer&, std::uint8_t* codes) noexcept;
+  bool (*quantize_u16)(const float* x, std::size_t n, const quantizer&, std::uint16_t* codes) noexcept;
+  void (*dequantize_u8)(const std::uint8_t* codes, std::size_t n, const affine&, float* out) noexcept;
+  void (*dequantize_u16)(const std::uint16_t* codes, std::size_t n, const affine&, float* out) noexcept;
+
+  /// Smallest and largest of n > 0 values; both unspecified when the answer is false.
+  bool (*min_max)(const float* x, std::size_t n, float& low, float& high) noexcept;
+
+  /// Mask bytes (n rounded up to 8) and the non-zero codes in order; returns how many. `nonzero` has room for n.
+  std::size_t (*compress_u8)(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask, std::uint8_t* nonzero) noexcept;
+  std::size_t (*compress_u16)(const std::uint16_t* codes, std::size_t n, std::uint8_t* mask, std::uint16_t* nonzero) noexcept;
+  /// Inverse; returns how many of `nonzero` were used: exactly the set bits among the first n of the mask.
+  std::size_t (*expand_u8)(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero, std::uint8_t* codes) noexcept;
+  std::size_t (*expand_u16)(const std::uint8_t* mask, std::size_t n, const std::uint16_t* nonzero, std::uint16_t* codes) noexcept;
+};
+
+}  // namespace narrows

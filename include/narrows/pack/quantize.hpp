@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include <narrows/core/contract.hpp>
+#include <narrows/core/errc.hpp>
+#include <narrows/pack/affine.hpp>
+#include <narrows/pack/pack.hpp>
+#include <narrows/pack/unpack.hpp>
+
+namespace narrows {
+
+/// Which scale a value has: value i belongs to scales[(i / inner) mod scales.size()]. One scale serves a whole tensor;
+/// for the channels of an NCHW tensor, inner = H * W.
+struct scale_map {
+  std::span<const affine> scales;
+  std::size_t inner = 1;
+};
+
+/// ok, bad_width, bad_scale (one of the scales, or none at all) or bad_descriptor (inner is 0).
+[[nodiscard]] constexpr errc check(const scale_map& map, int bits) noexcept
+{
+  if (!is_packable_width(bits)) return errc::bad_width;
+  if (map.scales.empty()) return errc::bad_scale;
+  if (map.inner == 0) return errc::bad_descriptor;
+  for (const auto& a : map.scales)
+    if (const auto e = check(a, bits); e != errc::ok) return e;
+  return errc::ok;
+}
+
+namespace detail {
+
+/// Below this length a call through the table costs more than it saves.
+inline constexpr std::size_t shortest_call = 8;
+
+/// The values from `i` on, within [i, end), that share the scale of value i.
+struct segment {
+  const affine* scale;
+  std::size_t length;
+};
+[[nodiscard]] inline segment segment_at(const scale_map& map, std::size_t i, std::size_t end) noexcept
+{
+  if (map.scales.size() == 1) return {map.scales.data(), end - i};
+  return {&map.scales[(i / map.inner) % map.scales.size()], std::min(map.inner - i % map.inner, end - i)};
+}
+
+/// Codes of values [first, first + n) of `x`, which starts at value 0.
+template <code_unit Code>
+bool quantize_range(const kernel_set& with, const float* x, std::size_t first, std::size_t n, const scale_map& map,
+                    int bits, Code* codes) noexcept
+{
+  bool finite = true;
+  for (std::size_t i = first, end = first + n; i < end;) {
+    const auto [scale, length] = segment_at(map, i, end);
+    const quantizer q(*scale, bits);
+    Code* const to = codes + (i - first);
+    bool good;
+    if (length < shortest_call) good = kernel::scalar::quantize(x + i, length, q, to);
+    else if constexpr (sizeof(Code) == 1) good = with.quantize_u8(x + i, length, q, to);
+    else good = with.quantize_u16(x + i, length, q, to);
+    finite = finite && good;
+    i += length;
+  }
+  return finite;
+}
+
+template <code_unit Code>
+void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map,
+                      float* out) noexcept
+{
+  for (std::size_t i = first, end = first + n; i < end;) {
+    const auto [scale, length] = segment_at(map, i, end);
+    const Code* const from = codes + (i - first);
+    if (length < shortest_call) kernel::scalar::dequantize(from, length, *scale, out + i);
+    else if constexpr (sizeof(Code) == 1) with.dequantize_u8(from, length, *scale, out + i);
+    else with.dequantize_u16(from, length, *scale, out + i);
+    i += length;
+  }
+}
+
+/// Whole blocks of one scale go through the fused kernel; a block that holds a border between two scales, and the tail,
+/// through a block of codes on the stack.
+template <code_unit Code>
+bool quantize_pack_with(const kernel_set& with, std::span<const float> x, const scale_map& map, int bits,
+                        std::uint8_t* out) noexcept
+{
+  bool finite = true;
+  std::size_t i = 0;
+  while (i < x.size()) {
+    const auto [scale, length] = segment_at(map, i, x.size());
+    if (const std::size_t blocks = length / block_values; blocks > 0) {
+      const quantizer q(*scale, bits);
+      finite = with.quantize_pack[static_cast<std::size_t>(bits - 1)](x.data() + i, blocks, q, out) && finite;
+      out += blocks * block_bytes(bits);
+      i += blocks * block_values;
+      continue;
+    }
+    Code codes[block_values];
+    const std::size_t n = std::min(block_values, x.size() - i);
+    finite = quantize_range(with, x.data(), i, n, map, bits, codes) && finite;
+    pack_with(with, std::span<const Code>(codes, n), bits, out);
+    out += packed_bytes(n, bits);
+    i += n;
+  }
+  return finite;
+}
+
+template <code_unit Code>
+void unpack_dequantize_with(const kernel_set& with, const std::uint8_t* packed, const scale_map& map, int bits,
+                            std::span<float> out) noexcept
+{
+  std::size_t i = 0;
+  while (i < out.size()) {
+    const auto [scale, length] = segment_at(map, i, out.size());
+    if (const std::size_t blocks = length / block_values; blocks > 0) {
+      with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, blocks, *scale, out.data() + i);
+      packed += blocks * block_bytes(bits);
+      i += blocks * block_values;
+      continue;
+    }
+    Code codes[block_values];
+    const std::size_t n = std::min(block_values, out.size() - i);
+    unpack_with(with, packed, bits, std::span(codes, n));
+    dequantize_range(with, codes, i, n, map, out.data());
+    packed += packed_bytes(n, bits);
+    i += n;
+  }
+}
+
+}  // namespace detail
+
+/// Codes of `x`: clamp(rne(x * (1 / scale)) + zero, 0, 2^bits - 1), a NaN giving 0.
+///
+/// Shapes   x: n floats.   codes: at least n.   No overlap.
+/// Errors   bad_width, bad_scale, short_buffer: nothing is written. not_finite: a NaN or infinity was seen; every code
+///          is written all the same.
+/// Cost     one pass, nothing allocated.
+/// Source   docs/format.md, section "Levels".
+template <code_unit Code>
+[[nodiscard]] constexpr errc quantize(std::span<const float> x, const affine& a, int bits, std::span<Code> codes) noexcept
+{
+  if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
+  if (const auto e = check(a, bits); e != errc::ok) return e;
+  if (codes.size() < x.size()) return errc::short_buffer;
+  const bool finite = std::is_constant_evaluated()
+    ? reference::quantize(x, a, bits, codes)
+    : detail::quantize_range(best_kernels(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
+  return finite ? errc::ok : errc::not_finite;
+}
+
+/// Values of `codes`: (code - zero) * scale. Errors: bad_scale, short_buffer.
+template <code_unit Code>
+[[nodiscard]] constexpr errc dequantize(std::span<const Code> codes, const affine& a, std::span<float> out) noexcept
+{
+  if (const auto e = check(a, 8 * static_cast<int>(sizeof(Code))); e != errc::ok) return e;
+  if (out.size() < codes.size()) return errc::short_buffer;
+  if (std::is_constant_evaluated()) reference::dequantize(codes, a, out);
+  else detail::dequantize_range(best_kernels(), codes.data(), 0, codes.size(), {{&a, 1}, 1}, out.data());
+  return errc::ok;
+}
+
+/// Quantises and packs in one pass over `x`; true if every value was finite.
+///
+/// Shapes   x: n floats.   out: at least packed_bytes<Bits>(n) bytes, no overlap.
+/// Errors   none at run time: a scale outside the limits of affine.hpp or a short `out` breaks the contract.
+/// Cost     reads 4 n bytes, writes about n * Bits / 8; nothing allocated.
+/// Source   docs/format.md.
+template <int Bits>
+  requires packable_width<Bits>
+constexpr bool quantize_pack(std::span<const float> x, const affine& a, std::span<std::uint8_t> out) noexcept
+{
+  NARROWS_EXPECTS(check(a, Bits) == errc::ok && out.size() >= packed_bytes<Bits>(x.size()));
+  if (std::is_constant_evaluated()) return reference::quantize_pack(x, a, Bits, out);
+  return detail::quantize_pack_with<code_t<Bits>>(best_kernels(), x, {{&a, 1}, 1}, Bits, out.data());
+}
+
+/// Inverse up to rounding: `out.size()` values from as many packed codes. A bad scale or short `packed` breaks the contract.
+template <int Bits>
+  requires packable_width<Bits>
+constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const affine& a, std::span<float> out) noexcept
+{
+  NARROWS_EXPECTS(check(a, Bits) == errc::ok && packed.size() >= packed_bytes<Bits>(out.size()));
+  if (std::is_constant_evaluated()) reference::unpack_dequantize(packed, a, Bits, out);
+  else detail::unpack_dequantize_with<code_t<Bits>>(best_kernels(), packed.data(), {{&a, 1}, 1}, Bits, out);
+}
+
+/// quantize_pack with a width known at run time and one scale per tensor or per group.
+/// Errors: those of check(scale_map), short_buffer; not_finite (everything is written all the same).
+[[nodiscard]] inline errc quantize_pack(std::span<const float> x, const scale_map& map, int bits,
+                                        std::span<std::uint8_t> out) noexcept
+{
+  if (const auto e = check(map, bits); e != errc::ok) return e;
+  if (out.size() < packed_bytes(x.size(), bits)) return errc::short_buffer;
+  const auto& with = best_kernels();
+  const bool finite = code_bytes(bits) == 1 ? detail::quantize_pack_with<std::uint8_t>(with, x, map, bits, out.data())
+                                            : detail::quantize_pack_with<std::uint16_t>(with, x, map, bits, out.data());
+  return finite ? errc::ok : errc::not_finite;
+}
+
+/// Errors: those of check(scale_map), truncated.
+[[nodiscard]] inline errc unpack_dequantize(std::span<const std::uint8_t> packed, const scale_map& map, int bits,
+                                            std::span<float> out) noexcept
+{
+  if (const auto e = check(map, bits); e != errc::ok) return e;
+  if (packed.size() < packed_bytes(out.size(), bits)) return errc::truncated;
+  const auto& with = best_kernels();
+  if (code_bytes(bits) == 1) detail::unpack_dequantize_with<std::uint8_t>(with, packed.data(), map, bits, out);
+  else detail::unpack_dequantize_with<std::uint16_t>(with, packed.data(), map, bits, out);
+  return errc::ok;
+}
+
+}  // namespace narrows

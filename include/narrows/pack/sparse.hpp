@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include <narrows/core/result.hpp>
+#include <narrows/pack/quantize.hpp>
+
+namespace narrows {
+
+using reference::mask_bytes;
+
+/// How far a sparse stream may exceed the dense one before a reader refuses it; writers fall back to dense well before.
+inline constexpr std::size_t sparse_slack = 64;
+
+namespace detail {
+
+/// Codes handled at a time: small enough for the first cache and the stack, and a multiple of 8 so that each step owns
+/// whole mask bytes.
+inline constexpr std::size_t sparse_step = 4096;
+
+/// Writes mask and packed non-zeros of n codes that `fill(first, count, to)` yields step by step; false from `fill`
+/// (a value that is not finite) is handed on as not_finite.
+template <code_unit Code, class Fill>
+result<std::size_t, errc> write_sparse(const kernel_set& with, std::size_t n, int bits, std::span<std::uint8_t> out,
+                                       Fill fill) noexcept
+{
+  std::size_t at = mask_bytes(n);
+  if (out.size() < at) return errc::short_buffer;
+  Code codes[sparse_step];
+  Code pending[block_values + sparse_step];
+  std::size_t held = 0;
+  bool finite = true;
+  for (std::size_t first = 0; first < n; first += sparse_step) {
+    const std::size_t count = std::min(sparse_step, n - first);
+    finite = fill(first, count, codes) && finite;
+    std::uint8_t* const mask = out.data() + first / 8;
+    if constexpr (sizeof(Code) == 1) held += with.compress_u8(codes, count, mask, pending + held);
+    else held += with.compress_u16(codes, count, mask, pending + held);
+    const std::size_t blocks = held / block_values;
+    if (blocks * block_bytes(bits) > out.size() - at) return errc::short_buffer;
+    if (blocks == 0) continue;
+    pack_blocks(with, pending, blocks, bits, out.data() + at);
+    at += blocks * block_bytes(bits);
+    held -= blocks * block_values;
+    std::memmove(pending, pending + blocks * block_values, held * sizeof(Code));
+  }
+  if (packed_bytes(held, bits) > out.size() - at) return errc::short_buffer;
+  pack_with(with, std::span<const Code>(pending, held), bits, out.data() + at);
+  if (!finite) return errc::not_finite;
+  return at + packed_bytes(held, bits);
+}
+
+[[nodiscard]] inline std::size_t count_bits(std::span<const std::uint8_t> mask) noexcept
+{
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= mask.size(); i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, mask.data() + i, 8);
+    count += static_cast<std::size_t>(std::popcount(word));
+  }
+  for (; i < mask.size(); ++i) count += static_cast<std::size_t>(std::popcount(mask[i]));
+  return count;
+}
+
+/// Checks the stream as a whole first, so that the loop below cannot leave it; `take(first, count, codes)` receives
+/// the codes step by step.
+template <code_unit Code, class Take>
+errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, std::size_t n, int bits, Take take) noexcept
+{
+  if (stream.size() < mask_bytes(n)) return errc::truncated;
+  const auto mask = stream.first(mask_bytes(n));
+  auto packed = stream.subspan(mask.size());
+  if (n % 8 != 0 && (mask.back() >> (n % 8)) != 0) return errc::corrupt;
+  std::size_t left = count_bits(mask);  // at most n, so its size in bytes cannot wrap
+  if (packed.size() < packed_bytes(left, bits)) return errc::truncated;
+  if (packed.size() > packed_bytes(left, bits)) return errc::corrupt;
+
+  Code codes[sparse_step];
+  Code pending[block_values + sparse_step];
+  std::size_t held = 0;
+  for (std::size_t first = 0; first < n; first += sparse_step) {
+    const std::size_t count = std::min(sparse_step, n - first);
+    const std::size_t needed = count_bits(mask.subspan(first / 8, mask_bytes(count)));
+    if (needed > held) {
+      const std::size_t rounded = (needed - held + block_values - 1) / block_values * block_values;
+      const std::size_t more = std::min(left, rounded);  // short of a whole block only at the end of the stream
+      unpack_with(with, packed.data(), bits, std::span(pending + held, more));
+      packed = packed.subspan(packed_bytes(more, bits));
+      left -= more;
+      held += more;
+    }
+    if constexpr (sizeof(Code) == 1) with.expand_u8(mask.data() + first / 8, count, pending, codes);
+    else with.expand_u16(mask.data() + first / 8, count, pending, codes);
+    held -= needed;
+    std::memmove(pending, pending + needed, held * sizeof(Code));
+    take(first, count, static_cast<const Code*>(codes));
+  }
+  return errc::ok;
+}
+
+template <code_unit Code>
+result<std::size_t, errc> quantize_pack_sparse_with(const kernel_set& with, std::span<const float> x, const scale_map& map,
+                                                    int bits, std::span<std::uint8_t> out) noexcept
+{
+  return write_sparse<Code>(with, x.size(), bits, out, [&](std::size_t first, std::size_t n, Code* to) {
+    return quantize_range(with, x.data(), first, n, map, bits, to);
+  });
+}
+
+template <code_unit Code>
+errc unpack_dequantize_sparse_with(const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map,
+                                   int bits, std::span<float> out) noexcept
+{
+  return read_sparse<Code>(with, stream, out.size(), bits, [&](std::size_t first, std::size_t n, const Code* codes) {
+    dequantize_range(with, codes, first, n, map, out.data());
+  });
+}
+
+}  // namespace detail
+
+/// Mask of the codes that are not 0 (value i at bit i mod 8 of byte i div 8, padded with 0), then those codes, packed.
+///
+/// Shapes   codes: n.   out: mask_bytes(n) + packed_bytes(n, bits) always suffice, less does for sparse data.
+/// Returns  the bytes written.
+/// Errors   bad_width; short_buffer (part of `out` is then overwritten).
+/// Source   docs/format.md, section "sparse".
+template <code_unit Code>
+[[nodiscard]] result<std::size_t, errc> pack_sparse(std::span<const Code> codes, int bits,
+                                                    std::span<std::uint8_t> out) noexcept
+{
+  if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
+  return detail::write_sparse<Code>(best_kernels(), codes.size(), bits, out, [&](std::size_t first, std::size_t n, Code* to) {
+    std::memcpy(to, codes.data() + first, n * sizeof(Code));
+    return true;
+  });
+}
+
+/// Inverse of pack_sparse; `codes.size()` says how many. The stream is not trusted.
+/// Errors: bad_width; truncated (shorter than the mask and its non-zeros); corrupt (longer, or padding not 0).
+template <code_unit Code>
+[[nodiscard]] errc unpack_sparse(std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
+{
+  if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
+  return detail::read_sparse<Code>(best_kernels(), stream, codes.size(), bits,
+                                   [&](std::size_t first, std::size_t n, const Code* from) {
+                                     std::memcpy(codes.data() + first, from, n * sizeof(Code));
+                                   });
+}
+
+/// Quantises, then pack_sparse, in steps that stay in the first cache. Errors: those of check(scale_map); short_buffer;
+/// not_finite.
+[[nodiscard]] inline result<std::size_t, errc> quantize_pack_sparse(std::span<const float> x, const scale_map& map, int bits,
+                                                                    std::span<std::uint8_t> out) noexcept
+{
+  if (const auto e = check(map, bits); e != errc::ok) return e;
+  return code_bytes(bits) == 1 ? detail::quantize_pack_sparse_with<std::uint8_t>(best_kernels(), x, map, bits, out)
+                               : detail::quantize_pack_sparse_with<std::uint16_t>(best_kernels(), x, map, bits, out);
+}
+
+/// Inverse up to rounding. Errors: those of check(scale_map); truncated; corrupt.
+[[nodiscard]] inline errc unpack_dequantize_sparse(std::span<const std::uint8_t> stream, const scale_map& map, int bits,
+                                                   std::span<float> out) noexcept
+{
+  if (const auto e = check(map, bits); e != errc::ok) return e;
+  return code_bytes(bits) == 1
+    ? detail::unpack_dequantize_sparse_with<std::uint8_t>(best_kernels(), stream, map, bits, out)
+    : detail::unpack_dequantize_sparse_with<std::uint16_t>(best_kernels(), stream, map, bits, out);
+}
+
+}  // namespace narrows

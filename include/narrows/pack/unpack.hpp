@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+
+#include <narrows/core/contract.hpp>
+#include <narrows/core/errc.hpp>
+#include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/layout.hpp>
+#include <narrows/pack/reference.hpp>
+
+namespace narrows {
+
+namespace detail {
+
+template <code_unit Code>
+void unpack_blocks(const kernel_set& with, const std::uint8_t* packed, std::size_t blocks, int bits, Code* codes) noexcept
+{
+  if constexpr (sizeof(Code) == 1) with.unpack_u8[static_cast<std::size_t>(bits - 1)](packed, blocks, codes);
+  else with.unpack_u16[static_cast<std::size_t>(bits - 9)](packed, blocks, codes);
+}
+
+/// Inverse of pack_tail.
+template <code_unit Code>
+void unpack_tail(const kernel_set& with, const std::uint8_t* packed, std::size_t n, int bits, Code* codes) noexcept
+{
+  const std::size_t lanes = lanes_of(n, bits);
+  Code spread[block_values];
+  std::uint8_t words[block_bytes(max_width)]{};
+  for (std::size_t word = 0; word < static_cast<std::size_t>(bits); ++word)
+    std::memcpy(words + word * 64, packed + word * lanes * sizeof(Code), lanes * sizeof(Code));
+  unpack_blocks(with, words, 1, bits, spread);
+  for (std::size_t first = 0, row = 0; first < n; first += lanes, ++row)
+    std::memcpy(codes + first, spread + row * block_lanes(bits), std::min(lanes, n - first) * sizeof(Code));
+}
+
+template <code_unit Code>
+void unpack_with(const kernel_set& with, const std::uint8_t* packed, int bits, std::span<Code> codes) noexcept
+{
+  const std::size_t blocks = codes.size() / block_values;
+  if (blocks > 0) unpack_blocks(with, packed, blocks, bits, codes.data());
+  const auto tail = codes.subspan(blocks * block_values);
+  if (!tail.empty()) unpack_tail(with, packed + blocks * block_bytes(bits), tail.size(), bits, tail.data());
+}
+
+}  // namespace detail
+
+/// Inverse of `pack<Bits>`.
+///
+/// Shapes   packed: at least packed_bytes<Bits>(n) bytes.   codes: n, every one is written.   No overlap.
+/// Errors   none: any bytes unpack to codes below 2^Bits. A short `packed` breaks the contract.
+/// Source   docs/format.md.
+template <int Bits>
+  requires packable_width<Bits>
+constexpr void unpack(std::span<const std::uint8_t> packed, std::span<code_t<Bits>> codes) noexcept
+{
+  NARROWS_EXPECTS(packed.size() >= packed_bytes<Bits>(codes.size()));
+  if (std::is_constant_evaluated()) reference::unpack(packed, Bits, codes);
+  else detail::unpack_with(best_kernels(), packed.data(), Bits, codes);
+}
+
+/// The same with a width known at run time. Errors: bad_width (outside 1..8 for bytes, 9..16 for two-byte codes),
+/// truncated.
+template <code_unit Code>
+[[nodiscard]] constexpr errc unpack(std::span<const std::uint8_t> packed, int bits, std::span<Code> codes) noexcept
+{
+  if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
+  if (packed.size() < packed_bytes(codes.size(), bits)) return errc::truncated;
+  if (std::is_constant_evaluated()) reference::unpack(packed, bits, codes);
+  else detail::unpack_with(best_kernels(), packed.data(), bits, codes);
+  return errc::ok;
+}
+
+}  // namespace narrows
