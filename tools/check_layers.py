@@ -16,8 +16,8 @@ ROOMS = ["core", "pack", "graph", "exec", "profile", "partition", "schedule", "j
 UMBRELLA = ROOMS[: ROOMS.index("json")]
 # Headers outside narrows::narrows though their room is inside: they need xtensor.
 BESIDE = ("narrows/exec/reference/", "narrows/pack/xtensor.hpp")
-# Not for users to include by themselves.
-INNER = ("narrows/pack/kernel/",)
+# Not brought in by the umbrella: chosen by dispatch, or included by hand.
+INNER = ("narrows/pack/kernel/", "narrows/exec/module")
 
 # What a third-party header may be included by.
 FOREIGN = {
