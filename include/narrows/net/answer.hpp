@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <narrows/core/tensor.hpp>
+#include <narrows/pack/descriptor.hpp>
+#include <narrows/partition/plan.hpp>
+
+namespace narrows {
+
+/// Who made an answer.
+enum class source : std::uint8_t {
+  local,     ///< the plan keeps the whole network on the device; nothing was sent
+  remote,    ///< the cloud ran the tail
+  fallback,  ///< the plan wanted the cloud, the device ran the tail instead
+  error,     ///< nobody: for tables and JSON, an `answer` never has it
+};
+
+[[nodiscard]] constexpr std::string_view to_string(source s) noexcept
+{
+  switch (s) {
+  case source::local: return "local";
+  case source::remote: return "remote";
+  case source::fallback: return "fallback";
+  case source::error: return "error";
+  }
+  return "unknown";
+}
+
+/// Where the time of a request went. `device` is the head, and the tail where the device ran it; `link` is what lies
+/// between sending and the reply less the cloud's own time (for a fallback: the time spent waiting for the cloud);
+/// `server` is queue and tail of the cloud. `total` runs from the call to the answer.
+struct latency_parts {
+  using duration = std::chrono::nanoseconds;
+  duration device{0};
+  duration encode{0};
+  duration link{0};
+  duration decode{0};
+  duration server{0};
+  duration total{0};
+};
+
+struct answer {
+  std::vector<tensor> outputs;        ///< one per output of the network, in its order
+  source from = source::local;
+  std::uint64_t bytes_sent = 0;       ///< envelopes and payloads, over all attempts
+  latency_parts latency;
+  std::uint64_t epoch = 0;            ///< of the plan that was used
+  int attempts = 0;                   ///< times the request was sent
+  std::string warning;                ///< one line, empty if all went as planned
+};
+
+/// The input as the caller got it, for codecs `pixels` and `image`: 8-bit pixels, or a JPEG or PNG file.
+struct encoded_input {
+  codec coded_as = codec::image;
+  std::span<const std::uint8_t> bytes;
+  value_order order = value_order::nhwc;
+};
+
+/// One request of an edge.
+struct edge_request {
+  std::span<const tensor_view> inputs;      ///< one per input of the network; read before `submit` returns
+  const plan* how = nullptr;                ///< read before `submit` returns
+  std::chrono::milliseconds deadline{0};    ///< from the call; must be positive
+  std::stop_token stop;                     ///< asks to give the request up
+  const encoded_input* encoded = nullptr;   ///< needed where the plan codes the input as pixels or image
+};
+
+enum class request_id : std::uint64_t {};
+
+}  // namespace narrows
