@@ -24,7 +24,10 @@ inline result<shape> make_shape(std::span<const std::int64_t> extents)
 {
   if (auto s = shape::make(extents)) return *s;
   std::string text;
-  for (const auto e : extents) text += (text.empty() ? "" : "x") + std::to_string(e);
+  for (const auto e : extents) {
+    if (!text.empty()) text += 'x';   // as "x" + to_string(e), g++ 12 warns of an overlap (GCC bug 105651)
+    text += std::to_string(e);
+  }
   return error(errc::bad_shape, "shape " + text);
 }
 
