@@ -131,17 +131,17 @@ inline result<value_id> import_output(import_state& state, const onnx_wire::Grap
   return made->front();
 }
 
-/// The graph of a parsed model, whose weights are freed on the way, and the number of float values among them.
-inline result<std::pair<std::shared_ptr<const graph>, std::uint64_t>> import_graph(const std::string& name, onnx_wire::Model& m,
-  const import_options& how, external_data& files)
+/// The graph of a parsed model, whose weights are freed on the way, and the number of float values among them. `state`
+/// then holds what became of each tensor.
+inline result<std::pair<std::shared_ptr<const graph>, std::uint64_t>> import_graph(import_state& state, onnx_wire::Model& m, external_data& files)
 {
+  const auto& how = state.options;
   const auto opset = opset_of(m);
   if (!opset) return opset.error();
   auto& g = *m.mutable_graph();
   const auto nodes = order_nodes(g);
   if (!nodes) return nodes.error();
 
-  import_state state(name, how);
   state.opset = *opset;
   std::uint64_t parameters = 0;
   for (const auto& o : g.output()) state.outputs.insert(o.name());
@@ -182,7 +182,10 @@ inline result<model> import_bytes(const std::string& name, std::vector<std::uint
   hash.update(bytes);
   if (owned) std::vector<std::uint8_t>().swap(*owned);
   external_data files(folder, how.allow_external_data);
-  auto built = import_graph(name, **parsed, how, files);
+  auto built = [&] {
+    import_state state(name, how);  // holds every unfused weight; gone before the fusion
+    return import_graph(state, **parsed, files);
+  }();
   parsed->reset();
   if (!built) return in_one_line(name, std::move(built).error());
   if (auto hashed = files.hash_into(hash); !hashed) return in_one_line(name, hashed.error());
