@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <narrows/pack/kernel/compress_table.hpp>
+#include <narrows/pack/kernel/scalar.hpp>
+#include <narrows/pack/kernel/target.hpp>
+
+#if defined(__x86_64__)
+
+#include <cstring>
+#include <immintrin.h>
+
+#define NARROWS_TARGET [[gnu::target("avx2,fma,popcnt")]]
+#define NARROWS_OP [[gnu::target("avx2,fma,popcnt"), gnu::always_inline]] inline
+
+/// AVX2 with FMA: a row of a block is two registers.
+namespace narrows::kernel::avx2 {
+inline namespace NARROWS_FLAGS {
+
+using vec = __m256i;
+using vecf = __m256;
+inline constexpr std::size_t vec_bytes = 32;
+
+NARROWS_OP vec zero() { return _mm256_setzero_si256(); }
+NARROWS_OP vec load(const std::uint8_t* from) { return _mm256_loadu_si256(reinterpret_cast<const vec*>(from)); }
+NARROWS_OP void store(std::uint8_t* to, vec v) { _mm256_storeu_si256(reinterpret_cast<vec*>(to), v); }
+NARROWS_OP vec all_bytes(char c) { return _mm256_set1_epi8(c); }
+NARROWS_OP vec all_words(short s) { return _mm256_set1_epi16(s); }
+NARROWS_OP vec both(vec a, vec b) { return _mm256_and_si256(a, b); }
+NARROWS_OP vec either(vec a, vec b) { return _mm256_or_si256(a, b); }
+NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return either(a, both(b, mask)); }
+template <int S>
+NARROWS_OP vec shift_left(vec v)
+{
+  return _mm256_slli_epi16(v, S);
+}
+template <int S>
+NARROWS_OP vec shift_right(vec v)
+{
+  return _mm256_srli_epi16(v, S);
+}
+#include <narrows/pack/kernel/x86_fields.hpp>
+
+NARROWS_OP vecf load_float(const float* x) { return _mm256_loadu_ps(x); }
+NARROWS_OP void store_float(float* to, vecf v) { _mm256_storeu_ps(to, v); }
+NARROWS_OP vecf no_float() { return _mm256_setzero_ps(); }
+NARROWS_OP vecf smaller(vecf a, vecf b) { return _mm256_min_ps(a, b); }
+NARROWS_OP vecf larger(vecf a, vecf b) { return _mm256_max_ps(a, b); }
+// Finite x adds 0; NaN and infinity times 0 are NaN, and stay.
+NARROWS_OP void note(vecf& seen, vecf x) { seen = _mm256_fmadd_ps(x, _mm256_setzero_ps(), seen); }
+
+struct levels {
+  vecf inverse, low, high, seen[4];
+  vec zero16, zero32, largest8;
+
+  NARROWS_OP explicit levels(const quantizer& q)
+    : inverse(_mm256_set1_ps(q.inverse)), low(_mm256_set1_ps(q.low)), high(_mm256_set1_ps(q.high)),
+      seen{no_float(), no_float(), no_float(), no_float()}, zero16(_mm256_set1_epi16(static_cast<short>(q.zero))),
+      zero32(_mm256_set1_epi32(q.zero)), largest8(_mm256_set1_epi8(static_cast<char>(q.largest)))
+  {
+  }
+  NARROWS_OP bool all_finite() const
+  {
+    const vecf sum = _mm256_add_ps(_mm256_add_ps(seen[0], seen[1]), _mm256_add_ps(seen[2], seen[3]));
+    return _mm256_movemask_ps(_mm256_cmp_ps(sum, sum, _CMP_ORD_Q)) == 0xFF;
+  }
+  /// Rounded product, for 8-bit codes. The convert turns what an int cannot hold into INT_MIN, as it should be for
+  /// NaN and for -infinity; min, which hands a NaN on as its second operand, keeps large values away from it.
+  template <int Part>
+  NARROWS_OP vec round(const float* x)
+  {
+    const vecf value = _mm256_loadu_ps(x + 8 * Part);
+    note(seen[Part], value);
+    return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(0x1p30F), _mm256_mul_ps(value, inverse)));
+  }
+  /// Rounded, clamped, zero added; max answers NaN with its second operand.
+  template <int Part>
+  NARROWS_OP vec clamp(const float* x)
+  {
+    const vecf value = _mm256_loadu_ps(x + 8 * Part);
+    note(seen[Part], value);
+    const vecf held = _mm256_min_ps(_mm256_max_ps(_mm256_mul_ps(value, inverse), low), high);
+    return _mm256_add_epi32(_mm256_cvtps_epi32(held), zero32);
+  }
+};
+
+/// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides. The packs interleave
+/// 128-bit lanes; store8 puts the 4-byte pieces right, on packed words, of which there are fewer than rows.
+NARROWS_OP vec quantize8(const float* x, levels& by)
+{
+  const vec first = _mm256_adds_epi16(_mm256_packs_epi32(by.round<0>(x), by.round<1>(x)), by.zero16);
+  const vec second = _mm256_adds_epi16(_mm256_packs_epi32(by.round<2>(x), by.round<3>(x)), by.zero16);
+  return _mm256_min_epu8(_mm256_packus_epi16(first, second), by.largest8);
+}
+NARROWS_OP vec quantize16(const float* x, levels& by) { return _mm256_packus_epi32(by.clamp<0>(x), by.clamp<1>(x)); }
+
+NARROWS_OP void store8(std::uint8_t* to, vec v)
+{
+  store(to, _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+}
+NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, _mm256_permute4x64_epi64(v, 0xD8)); }
+
+struct values {
+  vecf scale;
+  vec zero;
+  NARROWS_OP explicit values(const affine& a) : scale(_mm256_set1_ps(a.scale)), zero(_mm256_set1_epi32(a.zero)) {}
+  NARROWS_OP void put(float* to, vec codes) const
+  {
+    _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(codes, zero)), scale));
+  }
+};
+
+/// Byte q of 32-bit element j is lane 8 q + j, so that shifts and masks yield lanes in order.
+NARROWS_OP vec load8(const std::uint8_t* from)
+{
+  const vec pieces = _mm256_permutevar8x32_epi32(load(from), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+  const vec bytes = _mm256_setr_epi32(0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703,
+                                      0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703);
+  return _mm256_shuffle_epi8(pieces, bytes);
+}
+NARROWS_OP vec load16(const std::uint8_t* from) { return _mm256_permute4x64_epi64(load(from), 0xD8); }
+NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
+{
+  const vec low = _mm256_set1_epi32(0xFF);
+  by.put(to, both(codes, low));
+  by.put(to + 8, both(_mm256_srli_epi32(codes, 8), low));
+  by.put(to + 16, both(_mm256_srli_epi32(codes, 16), low));
+  by.put(to + 24, _mm256_srli_epi32(codes, 24));
+}
+NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
+{
+  by.put(to, _mm256_unpacklo_epi16(codes, zero()));
+  by.put(to + 8, _mm256_unpackhi_epi16(codes, zero()));
+}
+
+#include <narrows/pack/kernel/body.hpp>
+
+/// Eight codes at a time through a table of byte shuffles; what is written beyond the count lies within the n codes.
+NARROWS_TARGET inline std::size_t compress_u8(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask,
+                                              std::uint8_t* nonzero) noexcept
+{
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const vec zeros = _mm256_cmpeq_epi8(load(codes + i), zero());
+    const auto bits = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(zeros));
+    std::memcpy(mask + i / 8, &bits, 4);
+    for (std::size_t k = 0; k < 4; ++k) {
+      const std::uint32_t byte = (bits >> (8 * k)) & 0xFF;
+      const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + i + 8 * k));
+      const __m128i order = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(gather_nonzero[byte].data()));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(nonzero + count), _mm_shuffle_epi8(eight, order));
+      count += static_cast<std::size_t>(_mm_popcnt_u32(byte));
+    }
+  }
+  return count + scalar::compress(codes + i, n - i, mask + i / 8, nonzero + count);
+}
+
+NARROWS_TARGET inline std::size_t expand_u8(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero,
+                                            std::uint8_t* codes) noexcept
+{
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const std::uint8_t byte = mask[i / 8];
+    const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(nonzero + count));
+    const __m128i order = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scatter_nonzero[byte].data()));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(codes + i), _mm_shuffle_epi8(eight, order));
+    count += static_cast<std::size_t>(_mm_popcnt_u32(byte));
+  }
+  return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);
+}
+
+[[nodiscard]] constexpr kernel_set with_compress(kernel_set t) noexcept
+{
+  t.compress_u8 = compress_u8;
+  t.expand_u8 = expand_u8;
+  return t;
+}
+
+inline constexpr kernel_set set = with_compress(table("avx2"));
+
+}  // namespace NARROWS_FLAGS
+}  // namespace narrows::kernel::avx2
+
+#undef NARROWS_TARGET
+#undef NARROWS_OP
+#endif

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// No include guard: each x86 and ARM kernel file includes this text inside its own namespace, after it has defined
+// NARROWS_TARGET (target attribute of its functions) and NARROWS_OP (the same, always inlined), since a template shared
+// by several ISAs could carry the attribute of one only. By itself the file is empty.
+//
+// What the including file provides:
+//   vec, vec_bytes, zero()                         a register of bytes
+//   load, store                                    memory order
+//   insert, spill, extract, join                   <W, S, Bits>: move a field of Bits bits to and from bit S of words of W
+//   vecf, load_float, smaller, larger, no_float    a register of floats
+//   note(seen, x)                                  makes `seen` NaN for good once x holds a NaN or infinity
+//   levels(quantizer), quantize8, quantize16       one vec of codes from 1 or 1/2 float per byte, in an order of its own
+//   store8, store16                                undo that order
+//   values(affine), load8, load16                  load words in the order that the next two undo
+//   dequantize8, dequantize16                      floats in memory order
+#if defined(NARROWS_TARGET) && defined(NARROWS_OP)
+
+/// Rows of a block's codes, one row being 64 bytes.
+struct code_rows {
+  const std::uint8_t* from;
+  template <int Row>
+  NARROWS_OP vec row()
+  {
+    return load(from + Row * 64);
+  }
+  template <int Bits>
+  NARROWS_OP void put(std::uint8_t* to, vec word) const
+  {
+    store(to, word);
+  }
+};
+
+/// Rows of a block's floats, quantised on the way.
+template <int Bits>
+struct float_rows {
+  const float* from;
+  levels& by;
+  template <int Row>
+  NARROWS_OP vec row()
+  {
+    if constexpr (Bits <= 8) return quantize8(from + Row * 64, by);
+    else return quantize16(from + Row * 32, by);
+  }
+  template <int B>
+  NARROWS_OP void put(std::uint8_t* to, vec word) const
+  {
+    if constexpr (B <= 8) store8(to, word);
+    else store16(to, word);
+  }
+};
+
+/// Row after row into the word being filled, so that few registers are alive at any time.
+template <int Bits, int Row, class Rows>
+NARROWS_OP void pack_rows(Rows& rows, std::uint8_t* out, vec word)
+{
+  constexpr int w = lane_bits(Bits);
+  constexpr int s = Row * Bits % w;
+  const vec code = rows.template row<Row>();
+  if constexpr (s == 0) word = code;
+  else word = insert<w, s, Bits>(word, code);
+  if constexpr (s + Bits >= w) rows.template put<Bits>(out + Row * Bits / w * 64, word);
+  if constexpr (s + Bits > w) word = spill<w, s, Bits>(code);
+  if constexpr (Row + 1 < w) pack_rows<Bits, Row + 1>(rows, out, word);
+}
+
+template <int Bits>
+NARROWS_TARGET void pack(const code_t<Bits>* codes, std::size_t blocks, std::uint8_t* out) noexcept
+{
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(codes);
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t g = 0; g < 64; g += vec_bytes) {
+      code_rows rows{bytes + b * block_values * sizeof(code_t<Bits>) + g};
+      pack_rows<Bits, 0>(rows, out + b * block_bytes(Bits) + g, zero());
+    }
+}
+
+template <int Bits>
+NARROWS_TARGET bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
+{
+  levels by(q);
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t g = 0; g < 64; g += vec_bytes) {
+      float_rows<Bits> rows{x + b * block_values + g / sizeof(code_t<Bits>), by};
+      pack_rows<Bits, 0>(rows, out + b * block_bytes(Bits) + g, zero());
+    }
+  return by.all_finite();
+}
+
+struct code_sink {
+  std::uint8_t* to;
+  NARROWS_OP vec get(const std::uint8_t* from) const { return load(from); }
+  template <int Row>
+  NARROWS_OP void put(vec code) const
+  {
+    store(to + Row * 64, code);
+  }
+};
+
+template <int Bits>
+struct float_sink {
+  float* to;
+  const values& by;
+  NARROWS_OP vec get(const std::uint8_t* from) const
+  {
+    if constexpr (Bits <= 8) return load8(from);
+    else return load16(from);
+  }
+  template <int Row>
+  NARROWS_OP void put(vec code) const
+  {
+    if constexpr (Bits <= 8) dequantize8(code, by, to + Row * 64);
+    else dequantize16(code, by, to + Row * 32);
+  }
+};
+
+template <int Bits, int Row, class Sink>
+NARROWS_OP void unpack_rows(const Sink& sink, const std::uint8_t* in, vec word)
+{
+  constexpr int w = lane_bits(Bits);
+  constexpr int s = Row * Bits % w;
+  constexpr int next = (Row * Bits / w + 1) * 64;
+  if constexpr (s + Bits > w) {
+    const vec following = sink.get(in + next);
+    sink.template put<Row>(join<w, s, Bits>(word, following));
+    word = following;
+  } else {
+    sink.template put<Row>(extract<w, s, Bits>(word));
+    if constexpr (s + Bits == w && Row + 1 < w) word = sink.get(in + next);
+  }
+  if constexpr (Row + 1 < w) unpack_rows<Bits, Row + 1>(sink, in, word);
+}
+
+template <int Bits>
+NARROWS_TARGET void unpack(const std::uint8_t* packed, std::size_t blocks, code_t<Bits>* codes) noexcept
+{
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(codes);
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t g = 0; g < 64; g += vec_bytes) {
+      const code_sink sink{bytes + b * block_values * sizeof(code_t<Bits>) + g};
+      const std::uint8_t* const in = packed + b * block_bytes(Bits) + g;
+      unpack_rows<Bits, 0>(sink, in, sink.get(in));
+    }
+}
+
+template <int Bits>
+NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t blocks, const affine& a, float* out) noexcept
+{
+  const values by(a);
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t g = 0; g < 64; g += vec_bytes) {
+      const float_sink<Bits> sink{out + b * block_values + g / sizeof(code_t<Bits>), by};
+      const std::uint8_t* const in = packed + b * block_bytes(Bits) + g;
+      unpack_rows<Bits, 0>(sink, in, sink.get(in));
+    }
+}
+
+template <class Code>
+NARROWS_OP void quantize_vec(const float* x, levels& by, Code* codes)
+{
+  auto* const to = reinterpret_cast<std::uint8_t*>(codes);
+  if constexpr (sizeof(Code) == 1) store8(to, quantize8(x, by));
+  else store16(to, quantize16(x, by));
+}
+
+/// A last, partial register goes through a copy: what it holds beyond the end is a finite value that nobody reads.
+template <class Code>
+NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) noexcept
+{
+  constexpr std::size_t step = vec_bytes / sizeof(Code);
+  levels by(q);
+  std::size_t i = 0;
+  for (; i + step <= n; i += step) quantize_vec(x + i, by, codes + i);
+  if (i < n) {
+    float last[step]{};
+    Code last_codes[step];
+    std::memcpy(last, x + i, (n - i) * sizeof(float));
+    quantize_vec(last, by, last_codes);
+    std::memcpy(codes + i, last_codes, (n - i) * sizeof(Code));
+  }
+  return by.all_finite();
+}
+
+template <class Code>
+NARROWS_OP void dequantize_vec(const Code* codes, const values& by, float* out)
+{
+  const auto* const from = reinterpret_cast<const std::uint8_t*>(codes);
+  if constexpr (sizeof(Code) == 1) dequantize8(load8(from), by, out);
+  else dequantize16(load16(from), by, out);
+}
+
+template <class Code>
+NARROWS_TARGET void dequantize(const Code* codes, std::size_t n, const affine& a, float* out) noexcept
+{
+  constexpr std::size_t step = vec_bytes / sizeof(Code);
+  const values by(a);
+  std::size_t i = 0;
+  for (; i + step <= n; i += step) dequantize_vec(codes + i, by, out + i);
+  if (i < n) {
+    Code last[step]{};
+    float last_out[step];
+    std::memcpy(last, codes + i, (n - i) * sizeof(Code));
+    dequantize_vec(last, by, last_out);
+    std::memcpy(out + i, last_out, (n - i) * sizeof(float));
+  }
+}
+
+NARROWS_TARGET inline bool min_max(const float* x, std::size_t n, float& low, float& high) noexcept
+{
+  constexpr std::size_t step = vec_bytes / sizeof(float);
+  if (n < 2 * step) return scalar::min_max(x, n, low, high);
+  vecf lows[2] = {load_float(x), load_float(x + step)};
+  vecf highs[2] = {lows[0], lows[1]};
+  vecf seen[2] = {no_float(), no_float()};
+  // The last two registers overlap what came before: the answer does not mind.
+  for (std::size_t i = 0; i < n; i += 2 * step) {
+    const std::size_t at = i + 2 * step <= n ? i : n - 2 * step;
+    const vecf a = load_float(x + at);
+    const vecf b = load_float(x + at + step);
+    lows[0] = smaller(lows[0], a);
+    lows[1] = smaller(lows[1], b);
+    highs[0] = larger(highs[0], a);
+    highs[1] = larger(highs[1], b);
+    note(seen[0], a);
+    note(seen[1], b);
+  }
+  float part[3 * 2 * step];
+  for (std::size_t j = 0; j < 2; ++j) {
+    store_float(part + j * step, lows[j]);
+    store_float(part + (2 + j) * step, highs[j]);
+    store_float(part + (4 + j) * step, seen[j]);
+  }
+  float unused = 0;
+  scalar::min_max(part, 2 * step, low, unused);
+  scalar::min_max(part + 2 * step, 2 * step, unused, high);
+  return scalar::min_max(part + 4 * step, 2 * step, unused, unused);
+}
+
+template <std::size_t... Narrow, std::size_t... All>
+[[nodiscard]] constexpr kernel_set table(std::string_view name, std::index_sequence<Narrow...>,
+                                         std::index_sequence<All...>) noexcept
+{
+  kernel_set t = scalar::set;
+  t.name = name;
+  t.pack_u8 = {pack<Narrow + 1>...};
+  t.pack_u16 = {pack<Narrow + 9>...};
+  t.unpack_u8 = {unpack<Narrow + 1>...};
+  t.unpack_u16 = {unpack<Narrow + 9>...};
+  t.quantize_pack = {quantize_pack<All + 1>...};
+  t.unpack_dequantize = {unpack_dequantize<All + 1>...};
+  t.quantize_u8 = quantize<std::uint8_t>;
+  t.quantize_u16 = quantize<std::uint16_t>;
+  t.dequantize_u8 = dequantize<std::uint8_t>;
+  t.dequantize_u16 = dequantize<std::uint16_t>;
+  t.min_max = min_max;
+  return t;
+}
+[[nodiscard]] constexpr kernel_set table(std::string_view name) noexcept
+{
+  return table(name, std::make_index_sequence<8>{}, std::make_index_sequence<16>{});
+}
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <narrows/pack/kernel/compress_table.hpp>
+#include <narrows/pack/kernel/scalar.hpp>
+#include <narrows/pack/kernel/target.hpp>
+
+#if defined(__AARCH64EL__)
+
+#include <arm_neon.h>
+#include <cstring>
+
+// NEON is part of every AArch64 CPU: no target attribute is needed.
+#define NARROWS_TARGET
+#define NARROWS_OP [[gnu::always_inline]] inline
+
+/// AArch64 NEON: a row of a block is four registers.
+namespace narrows::kernel::neon64 {
+inline namespace NARROWS_FLAGS {
+
+using vec = uint8x16_t;
+using vecf = float32x4_t;
+inline constexpr std::size_t vec_bytes = 16;
+
+NARROWS_OP vec zero() { return vdupq_n_u8(0); }
+NARROWS_OP vec load(const std::uint8_t* from) { return vld1q_u8(from); }
+NARROWS_OP void store(std::uint8_t* to, vec v) { vst1q_u8(to, v); }
+
+template <int W>
+NARROWS_OP vec mask_of(unsigned bits)
+{
+  if constexpr (W == 8) return vdupq_n_u8(static_cast<std::uint8_t>(bits));
+  else return vreinterpretq_u8_u16(vdupq_n_u16(static_cast<std::uint16_t>(bits)));
+}
+template <int W, int S>
+NARROWS_OP vec shift_right(vec v)
+{
+  if constexpr (W == 8) return vshrq_n_u8(v, S);
+  else return vreinterpretq_u8_u16(vshrq_n_u16(vreinterpretq_u16_u8(v), S));
+}
+/// SLI: keeps the low S bits of `word`, and puts `code` above them, in one instruction.
+template <int W, int S, int Bits>
+NARROWS_OP vec insert(vec word, vec code)
+{
+  if constexpr (W == 8) return vsliq_n_u8(word, code, S);
+  else return vreinterpretq_u8_u16(vsliq_n_u16(vreinterpretq_u16_u8(word), vreinterpretq_u16_u8(code), S));
+}
+template <int W, int S, int Bits>
+NARROWS_OP vec spill(vec code)
+{
+  return shift_right<W, W - S>(code);
+}
+template <int W, int S, int Bits>
+NARROWS_OP vec extract(vec word)
+{
+  if constexpr (Bits == W) return word;
+  else {
+    vec moved = word;
+    if constexpr (S > 0) moved = shift_right<W, S>(word);
+    if constexpr (S + Bits == W) return moved;
+    else return vandq_u8(moved, mask_of<W>((1U << Bits) - 1));
+  }
+}
+template <int W, int S, int Bits>
+NARROWS_OP vec join(vec word, vec following)
+{
+  return vandq_u8(insert<W, W - S, Bits>(shift_right<W, S>(word), following), mask_of<W>((1U << Bits) - 1));
+}
+
+NARROWS_OP vecf load_float(const float* x) { return vld1q_f32(x); }
+NARROWS_OP void store_float(float* to, vecf v) { vst1q_f32(to, v); }
+NARROWS_OP vecf no_float() { return vdupq_n_f32(0); }
+NARROWS_OP vecf smaller(vecf a, vecf b) { return vminq_f32(a, b); }
+NARROWS_OP vecf larger(vecf a, vecf b) { return vmaxq_f32(a, b); }
+// Finite x adds 0; NaN and infinity times 0 are NaN, and stay.
+NARROWS_OP void note(vecf& seen, vecf x) { seen = vfmaq_f32(seen, x, vdupq_n_f32(0)); }
+
+struct levels {
+  vecf inverse, low, high, seen[4];
+  int16x8_t zero16;
+  int32x4_t zero32;
+  uint8x16_t largest8;
+
+  NARROWS_OP explicit levels(const quantizer& q)
+    : inverse(vdupq_n_f32(q.inverse)), low(vdupq_n_f32(q.low)), high(vdupq_n_f32(q.high)),
+      seen{no_float(), no_float(), no_float(), no_float()}, zero16(vdupq_n_s16(static_cast<std::int16_t>(q.zero))),
+      zero32(vdupq_n_s32(q.zero)), largest8(vdupq_n_u8(static_cast<std::uint8_t>(q.largest)))
+  {
+  }
+  NARROWS_OP bool all_finite() const
+  {
+    const vecf sum = vaddq_f32(vaddq_f32(seen[0], seen[1]), vaddq_f32(seen[2], seen[3]));
+    return vminvq_u32(vceqq_f32(sum, sum)) != 0;
+  }
+  /// Rounded product. FMAXNM answers NaN with the other operand, the level of code 0 (the convert alone would make it
+  /// 0 before the zero is added); the convert saturates.
+  template <int Part>
+  NARROWS_OP int32x4_t round(const float* x)
+  {
+    const vecf value = vld1q_f32(x + 4 * Part);
+    note(seen[Part], value);
+    return vcvtnq_s32_f32(vmaxnmq_f32(vmulq_f32(value, inverse), low));
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t clamp(const float* x)
+  {
+    const vecf value = vld1q_f32(x + 4 * Part);
+    note(seen[Part], value);
+    return vaddq_s32(vcvtnq_s32_f32(vminnmq_f32(vmaxnmq_f32(vmulq_f32(value, inverse), low), high)), zero32);
+  }
+};
+
+/// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides.
+NARROWS_OP vec quantize8(const float* x, levels& by)
+{
+  const int16x8_t first = vqmovn_high_s32(vqmovn_s32(by.round<0>(x)), by.round<1>(x));
+  const int16x8_t second = vqmovn_high_s32(vqmovn_s32(by.round<2>(x)), by.round<3>(x));
+  const uint8x8_t low = vqmovun_s16(vqaddq_s16(first, by.zero16));
+  return vminq_u8(vqmovun_high_s16(low, vqaddq_s16(second, by.zero16)), by.largest8);
+}
+NARROWS_OP vec quantize16(const float* x, levels& by)
+{
+  return vreinterpretq_u8_u16(vqmovun_high_s32(vqmovun_s32(by.clamp<0>(x)), by.clamp<1>(x)));
+}
+NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
+NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
+
+struct values {
+  vecf scale;
+  int32x4_t zero;
+  NARROWS_OP explicit values(const affine& a) : scale(vdupq_n_f32(a.scale)), zero(vdupq_n_s32(a.zero)) {}
+  NARROWS_OP void put(float* to, uint32x4_t codes) const
+  {
+    vst1q_f32(to, vmulq_f32(vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(codes), zero)), scale));
+  }
+};
+
+NARROWS_OP vec load8(const std::uint8_t* from) { return load(from); }
+NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
+NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
+{
+  const uint16x8_t words = vreinterpretq_u16_u8(codes);
+  by.put(to, vmovl_u16(vget_low_u16(words)));
+  by.put(to + 4, vmovl_high_u16(words));
+}
+NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
+{
+  dequantize16(vreinterpretq_u8_u16(vmovl_u8(vget_low_u8(codes))), by, to);
+  dequantize16(vreinterpretq_u8_u16(vmovl_high_u8(codes)), by, to + 8);
+}
+
+#include <narrows/pack/kernel/body.hpp>
+
+/// Eight codes at a time through a table of byte shuffles; what is written beyond the count lies within the n codes.
+inline std::size_t compress_u8(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask, std::uint8_t* nonzero) noexcept
+{
+  constexpr std::uint8_t weights[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+  const uint8x8_t weight = vld1_u8(weights);
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const uint8x8_t eight = vld1_u8(codes + i);
+    const uint8x8_t set = vand_u8(vtst_u8(eight, eight), weight);
+    const std::uint8_t byte = vaddv_u8(set);
+    mask[i / 8] = byte;
+    vst1_u8(nonzero + count, vtbl1_u8(eight, vld1_u8(gather_nonzero[byte].data())));
+    count += vaddv_u8(vcnt_u8(set));
+  }
+  return count + scalar::compress(codes + i, n - i, mask + i / 8, nonzero + count);
+}
+
+inline std::size_t expand_u8(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero,
+                             std::uint8_t* codes) noexcept
+{
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const std::uint8_t byte = mask[i / 8];
+    vst1_u8(codes + i, vtbl1_u8(vld1_u8(nonzero + count), vld1_u8(scatter_nonzero[byte].data())));
+    count += vaddv_u8(vcnt_u8(vcreate_u8(byte)));
+  }
+  return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);
+}
+
+[[nodiscard]] constexpr kernel_set with_compress(kernel_set t) noexcept
+{
+  t.compress_u8 = compress_u8;
+  t.expand_u8 = expand_u8;
+  return t;
+}
+
+inline constexpr kernel_set set = with_compress(table("neon64"));
+
+}  // namespace NARROWS_FLAGS
+}  // namespace narrows::kernel::neon64
+
+#undef NARROWS_TARGET
+#undef NARROWS_OP
+#endif
