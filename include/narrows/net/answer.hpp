@@ -66,10 +66,10 @@ struct encoded_input {
 
 /// One request of an edge.
 struct edge_request {
-  std::span<const tensor_view> inputs;      ///< one per input of the network; read before `submit` returns
+  std::span<const tensor_view> inputs{};    ///< one per input of the network; read before `submit` returns
   const plan* how = nullptr;                ///< read before `submit` returns
   std::chrono::milliseconds deadline{0};    ///< from the call; must be positive
-  std::stop_token stop;                     ///< asks to give the request up
+  std::stop_token stop{};                   ///< asks to give the request up
   const encoded_input* encoded = nullptr;   ///< needed where the plan codes the input as pixels or image
 };
 

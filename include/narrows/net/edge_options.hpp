@@ -31,11 +31,11 @@ struct edge_options {
   std::size_t max_in_flight = 8;                       ///< unfinished requests; `submit` blocks at more
   std::size_t cached_executors = 8;                    ///< heads and tails kept loaded
   int threads = 1;                                     ///< of one run on the device
-  std::optional<curve_client> curve;                   ///< keys; none: plain
+  std::optional<curve_client> curve{};                   ///< keys; none: plain
   bool allow_plain = false;                            ///< connect off loopback without keys all the same
   std::chrono::milliseconds heartbeat_interval{1000};
   std::chrono::milliseconds heartbeat_timeout{4000};   ///< a silent peer counts as lost after this
-  log_sink log;
+  log_sink log{};
   std::shared_ptr<clock> time = steady_time();
 };
 

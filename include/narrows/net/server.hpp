@@ -40,13 +40,13 @@ struct cloud_options {
   std::uint64_t max_queued_bytes = std::uint64_t{1} << 30;
   std::uint64_t max_frame_bytes = 0;              ///< of one payload; 0: 16 MiB or the largest tensor, whichever is more
   std::size_t cached_executors = 8;
-  input_decoder decode_input;                     ///< for codecs pixels and image; none: they are refused
-  std::optional<curve_server> curve;              ///< keys and allow-list; none: plain
+  input_decoder decode_input{};                     ///< for codecs pixels and image; none: they are refused
+  std::optional<curve_server> curve{};              ///< keys and allow-list; none: plain
   bool allow_plain = false;                       ///< bind off loopback without keys all the same
   std::chrono::milliseconds handshake_timeout{2000};
   std::chrono::milliseconds heartbeat_interval{1000};
   std::chrono::milliseconds heartbeat_timeout{30000};   ///< generous: a slow link may be busy with one large payload
-  log_sink log;
+  log_sink log{};
   std::shared_ptr<clock> time = steady_time();
 };
 
@@ -158,15 +158,11 @@ private:
       const std::string peer = part.to_string();
       std::vector<zmq::message_t> frames;
       std::size_t surplus = 0;
-      while (part.more()) {
+      for (bool more = part.more(); more;) {
         if (!router->recv(part, zmq::recv_flags::none)) return true;
-        const bool more = part.more();
-        if (frames.size() <= most.tensors) {
-          frames.push_back(std::move(part));
-          if (!more) break;
-          continue;
-        }
-        ++surplus;
+        more = part.more();
+        if (frames.size() <= most.tensors) frames.push_back(std::move(part));
+        else ++surplus;
       }
       if (surplus > 0) return refuse(peer, 0, error(errc::limit_exceeded, std::to_string(frames.size() + surplus) + " frames in one message"));
       if (frames.empty()) return refuse(peer, 0, error(errc::bad_message, "no envelope"));

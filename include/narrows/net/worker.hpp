@@ -37,7 +37,7 @@ using input_decoder =
 struct worker_options {
   int threads = 1;                    ///< of one run of a tail
   std::size_t cached_executors = 8;   ///< idle ones kept, over all models and cuts
-  input_decoder decode_input;         ///< none: codecs pixels and image are refused
+  input_decoder decode_input{};         ///< none: codecs pixels and image are refused
   std::shared_ptr<clock> time = steady_time();
 };
 
