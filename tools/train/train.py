@@ -216,7 +216,7 @@ def train(net, pictures, labels, validation, options):
     optimiser = torch.optim.AdamW(net.parameters(), lr=options.rate, weight_decay=options.decay)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=batches * options.epochs, pct_start=0.15)
     start = time.monotonic()
-    for epoch in range(options.epochs):
+    for epoch in range(min(options.epochs, options.stop)):
         net.train()
         total = 0.0
         for chosen in torch.randperm(len(labels))[:batches * options.batch].split(options.batch):
@@ -260,6 +260,7 @@ def main():
     parser.add_argument("--count", type=int, default=30000, help="pictures to train on")
     parser.add_argument("--tests", type=int, default=5000, help="unseen pictures for the final figure")
     parser.add_argument("--epochs", type=int, default=5, help="0 only exports and measures --resume")
+    parser.add_argument("--stop", type=int, default=1000, help="stop after so many epochs; the rate still follows --epochs")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
     parser.add_argument("--decay", type=float, default=0.02, help="weight decay")
