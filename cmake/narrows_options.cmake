@@ -1,18 +1,35 @@
 # Warnings and helpers for this project's own code. Users who link narrows:: targets never inherit any of it.
 set(CMAKE_CXX_EXTENSIONS OFF)
-add_library(narrows_development INTERFACE)
-target_compile_features(narrows_development INTERFACE cxx_std_20)
-target_compile_options(narrows_development INTERFACE
+add_library(narrows_flags INTERFACE)
+target_compile_features(narrows_flags INTERFACE cxx_std_20)
+target_compile_options(narrows_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   # GCC bug 105593: g++ 12's own AVX-512 headers warn about '__Y'; the flag is unknown to clang.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 if(NARROWS_WERROR)
-  target_compile_options(narrows_development INTERFACE -Werror)
+  target_compile_options(narrows_flags INTERFACE -Werror)
 endif()
 if(NARROWS_SANITIZE)
-  target_compile_options(narrows_development INTERFACE -fsanitize=${NARROWS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(narrows_development INTERFACE -fsanitize=${NARROWS_SANITIZE})
+  target_compile_options(narrows_flags INTERFACE -fsanitize=${NARROWS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(narrows_flags INTERFACE -fsanitize=${NARROWS_SANITIZE})
 endif()
+
+# The packing kernels take half a minute to compile, in each translation unit that packs. Our own programs and tests share
+# one copy; tests of the kernels, and what users build, have theirs (NARROWS_KERNELS_HERE).
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/narrows_kernels.cpp CONTENT [[
+#include <narrows/pack/dispatch.hpp>
+namespace narrows {
+extern decltype(&available_kernels) const kernels_of_this_build;
+decltype(&available_kernels) const kernels_of_this_build = &available_kernels;
+}
+]])
+add_library(narrows_kernels STATIC ${PROJECT_BINARY_DIR}/narrows_kernels.cpp)
+set_target_properties(narrows_kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_link_libraries(narrows_kernels PRIVATE narrows_flags narrows::pack)
+target_compile_definitions(narrows_kernels INTERFACE NARROWS_KERNELS_ELSEWHERE)
+
+add_library(narrows_development INTERFACE)
+target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernels)
 
 # narrows_add_test(NAME SOURCES a.cpp... [LIBRARIES t...] [OPTIONS flag...] [TIMEOUT seconds] [LABELS l...])
 # One executable of GoogleTest cases; ctest counts each case and each skip.
@@ -25,6 +42,9 @@ function(narrows_add_test name)
   # The folder of real models and photographs beside the checkout; tests say so and skip where it is absent.
   target_compile_definitions(${name} PRIVATE
     NARROWS_SHARED_DIR="${NARROWS_SHARED_DIR}" NARROWS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NARROWS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(CMAKE_CURRENT_SOURCE_DIR STREQUAL "${PROJECT_SOURCE_DIR}/tests/pack")
+    target_compile_definitions(${name} PRIVATE NARROWS_KERNELS_HERE)
+  endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()

@@ -1,58 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <bit>
-#include <cstddef>
 #include <cstdlib>
 #include <span>
 #include <string_view>
 
-#include <narrows/pack/kernel/avx2.hpp>
-#include <narrows/pack/kernel/avx512.hpp>
-#include <narrows/pack/kernel/avx512_vbmi.hpp>
-#include <narrows/pack/kernel/generic.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
-#include <narrows/pack/kernel/neon64.hpp>
-#include <narrows/pack/kernel/scalar.hpp>
-#include <narrows/pack/kernel/sse4_1.hpp>
-#include <narrows/pack/kernel/target.hpp>
+
+// Every kernel of every ISA takes a compiler seconds. A program of many translation units may define
+// NARROWS_SEPARATE_KERNELS for all of them and have one more that includes kernel/separate.hpp: the tables are then
+// compiled there alone. Without it everything is inline, and there is nothing to link.
+#if defined(NARROWS_SEPARATE_KERNELS)
+#  define NARROWS_DISPATCH separate_kernels
+#else
+#  include <narrows/pack/kernel/all.hpp>
+#  define NARROWS_DISPATCH NARROWS_FLAGS
+#endif
 
 namespace narrows {
-inline namespace NARROWS_FLAGS {
+inline namespace NARROWS_DISPATCH {
 
 /// The kernel sets that this CPU can run, slowest first; never empty, since "scalar" is always there.
-/// The rest: "generic" (xsimd, with the flags of this translation unit), and by CPU, whatever the flags, "sse4_1",
-/// "avx2", "avx512", "avx512_vbmi"; "neon64".
-[[nodiscard]] inline std::span<const kernel_set* const> available_kernels() noexcept
-{
-  struct list {
-    const kernel_set* sets[8]{};
-    std::size_t size = 0;
-    list() noexcept
-    {
-      sets[size++] = &kernel::scalar::set;
-      if constexpr (std::endian::native != std::endian::little) return;
-#if defined(NARROWS_HAS_GENERIC_KERNELS)
-      sets[size++] = &kernel::generic::set;
+/// The rest: "generic" (xsimd, as far as the flags of its translation unit reach), and by CPU, whatever the flags,
+/// "sse4_1", "avx2", "avx512", "avx512_vbmi"; "neon64".
+#if defined(NARROWS_SEPARATE_KERNELS)
+[[nodiscard]] std::span<const kernel_set* const> available_kernels() noexcept;
+#else
+[[nodiscard]] inline std::span<const kernel_set* const> available_kernels() noexcept { return kernel::usable_sets(); }
 #endif
-#if defined(__x86_64__)
-      __builtin_cpu_init();  // the first caller may run before the run-time library's own call
-      if (__builtin_cpu_supports("sse4.1")) sets[size++] = &kernel::sse4_1::set;
-      if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt"))
-        sets[size++] = &kernel::avx2::set;
-      if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
-        sets[size++] = &kernel::avx512::set;
-        if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("popcnt"))
-          sets[size++] = &kernel::avx512_vbmi::set;
-      }
-#elif defined(__AARCH64EL__)
-      sets[size++] = &kernel::neon64::set;
-#endif
-    }
-  };
-  static const list all;
-  return {all.sets, all.size};
-}
 
 /// The set of that name, or null where this CPU or build has none.
 [[nodiscard]] inline const kernel_set* find_kernels(std::string_view name) noexcept
@@ -74,5 +49,5 @@ inline namespace NARROWS_FLAGS {
   return *chosen;
 }
 
-}  // namespace NARROWS_FLAGS
+}  // namespace NARROWS_DISPATCH
 }  // namespace narrows
