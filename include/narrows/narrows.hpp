@@ -27,6 +27,7 @@
 #include <narrows/graph/builder.hpp>
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
+#include <narrows/graph/dot.hpp>
 #include <narrows/graph/fuse.hpp>
 #include <narrows/graph/graph.hpp>
 #include <narrows/graph/model.hpp>

@@ -17,7 +17,7 @@ namespace {
 static_assert(scheduling_policy<device_only> && scheduling_policy<cloud_only> && scheduling_policy<best_candidate>);
 
 struct allocates_or_throws {
-  static constexpr std::string_view name = "no";
+  [[maybe_unused]] static constexpr std::string_view name = "no";
   decision choose(std::span<const candidate>, const observation&) { return {}; }   // not noexcept
 };
 struct nameless {

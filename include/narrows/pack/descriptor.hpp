@@ -70,8 +70,8 @@ struct coding {
   codec coded_as = codec::dense;
   int width = 8;
   range_rule rule = range_rule::min_max;
-  scale_group group;
-  std::shared_ptr<const std::vector<affine>> scales;  ///< for `calibrated`: one per group; shared by all requests of a plan
+  scale_group group{};
+  std::shared_ptr<const std::vector<affine>> scales{};  ///< for `calibrated`: one per group; shared by all requests of a plan
 };
 
 }  // namespace narrows

@@ -33,7 +33,7 @@ struct accuracy_entry {
   int width = 8;
   double agreement = 0;               ///< share of inputs whose first class equals that of the float, uncut network
   int inputs = 0;                     ///< inputs scored
-  std::optional<double> zero_share;   ///< mean share of codes that mean 0, where it was counted
+  std::optional<double> zero_share{}; ///< mean share of codes that mean 0, where it was counted
   friend bool operator==(const accuracy_entry&, const accuracy_entry&) = default;
 };
 

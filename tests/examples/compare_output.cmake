@@ -1,0 +1,11 @@
+# cmake -DPROGRAM=command;arguments -DEXPECTED=file -P compare_output.cmake
+# Runs a program; fails unless it ends with 0 and prints exactly what the file holds.
+list(REMOVE_ITEM PROGRAM "")
+execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed RESULT_VARIABLE code)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} ended with ${code}")
+endif()
+file(READ ${EXPECTED} expected)
+if(NOT printed STREQUAL expected)
+  message(FATAL_ERROR "output differs from ${EXPECTED}; it is now:\n${printed}")
+endif()
