@@ -10,6 +10,7 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/affine.hpp>
+#include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
 

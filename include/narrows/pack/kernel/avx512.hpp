@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <narrows/pack/kernel/avx2.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 
@@ -139,7 +140,12 @@ NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
 
 #include <narrows/pack/kernel/body.hpp>
 
-inline constexpr kernel_set set = table("avx512");
+inline constexpr kernel_set set = [] {
+  kernel_set t = table("avx512");
+  t.compress_u8 = avx2::compress_u8;  // any CPU with AVX-512 has it; byte compress came later (avx512_vbmi.hpp)
+  t.expand_u8 = avx2::expand_u8;
+  return t;
+}();
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::avx512

@@ -5,6 +5,9 @@
 
 #if defined(__x86_64__)
 
+#include <cstring>
+#include <immintrin.h>
+
 #define NARROWS_TARGET [[gnu::target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]]
 
 /// AVX-512 with VBMI2: byte compress and expand for sparse streams; the rest is avx512's.

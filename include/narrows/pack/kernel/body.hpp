@@ -15,11 +15,14 @@
 //   dequantize8, dequantize16                      floats in memory order
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
 
+template <int Bits>
+inline constexpr auto all_rows = std::make_integer_sequence<int, lane_bits(Bits)>{};
+
 /// Rows of a block's codes, one row being 64 bytes.
 struct code_rows {
   const std::uint8_t* from;
   template <int Row>
-  NARROWS_OP vec row()
+  NARROWS_OP vec row() const
   {
     return load(from + Row * 64);
   }
@@ -36,7 +39,7 @@ struct float_rows {
   const float* from;
   levels& by;
   template <int Row>
-  NARROWS_OP vec row()
+  NARROWS_OP vec row() const
   {
     if constexpr (Bits <= 8) return quantize8(from + Row * 64, by);
     else return quantize16(from + Row * 32, by);
@@ -49,9 +52,10 @@ struct float_rows {
   }
 };
 
-/// Row after row into the word being filled, so that few registers are alive at any time.
+/// Row after row into the word being filled, so that few registers are alive at any time. (A fold over the rows: nested
+/// calls would take a compiler time quadratic in their number.)
 template <int Bits, int Row, class Rows>
-NARROWS_OP void pack_rows(Rows& rows, std::uint8_t* out, vec word)
+NARROWS_OP void pack_row(Rows& rows, std::uint8_t* out, vec& word)
 {
   constexpr int w = lane_bits(Bits);
   constexpr int s = Row * Bits % w;
@@ -60,7 +64,13 @@ NARROWS_OP void pack_rows(Rows& rows, std::uint8_t* out, vec word)
   else word = insert<w, s, Bits>(word, code);
   if constexpr (s + Bits >= w) rows.template put<Bits>(out + Row * Bits / w * 64, word);
   if constexpr (s + Bits > w) word = spill<w, s, Bits>(code);
-  if constexpr (Row + 1 < w) pack_rows<Bits, Row + 1>(rows, out, word);
+}
+
+template <int Bits, class Rows, int... Row>
+NARROWS_OP void pack_rows(Rows rows, std::uint8_t* out, std::integer_sequence<int, Row...>)
+{
+  vec word = zero();
+  (pack_row<Bits, Row>(rows, out, word), ...);
 }
 
 template <int Bits>
@@ -69,8 +79,8 @@ NARROWS_TARGET void pack(const code_t<Bits>* codes, std::size_t blocks, std::uin
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(codes);
   for (std::size_t b = 0; b < blocks; ++b)
     for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      code_rows rows{bytes + b * block_values * sizeof(code_t<Bits>) + g};
-      pack_rows<Bits, 0>(rows, out + b * block_bytes(Bits) + g, zero());
+      const code_rows rows{bytes + b * block_values * sizeof(code_t<Bits>) + g};
+      pack_rows<Bits>(rows, out + b * block_bytes(Bits) + g, all_rows<Bits>);
     }
 }
 
@@ -80,8 +90,8 @@ NARROWS_TARGET bool quantize_pack(const float* x, std::size_t blocks, const quan
   levels by(q);
   for (std::size_t b = 0; b < blocks; ++b)
     for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      float_rows<Bits> rows{x + b * block_values + g / sizeof(code_t<Bits>), by};
-      pack_rows<Bits, 0>(rows, out + b * block_bytes(Bits) + g, zero());
+      const float_rows<Bits> rows{x + b * block_values + g / sizeof(code_t<Bits>), by};
+      pack_rows<Bits>(rows, out + b * block_bytes(Bits) + g, all_rows<Bits>);
     }
   return by.all_finite();
 }
@@ -114,7 +124,7 @@ struct float_sink {
 };
 
 template <int Bits, int Row, class Sink>
-NARROWS_OP void unpack_rows(const Sink& sink, const std::uint8_t* in, vec word)
+NARROWS_OP void unpack_row(const Sink& sink, const std::uint8_t* in, vec& word)
 {
   constexpr int w = lane_bits(Bits);
   constexpr int s = Row * Bits % w;
@@ -127,7 +137,13 @@ NARROWS_OP void unpack_rows(const Sink& sink, const std::uint8_t* in, vec word)
     sink.template put<Row>(extract<w, s, Bits>(word));
     if constexpr (s + Bits == w && Row + 1 < w) word = sink.get(in + next);
   }
-  if constexpr (Row + 1 < w) unpack_rows<Bits, Row + 1>(sink, in, word);
+}
+
+template <int Bits, class Sink, int... Row>
+NARROWS_OP void unpack_rows(const Sink& sink, const std::uint8_t* in, std::integer_sequence<int, Row...>)
+{
+  vec word = sink.get(in);
+  (unpack_row<Bits, Row>(sink, in, word), ...);
 }
 
 template <int Bits>
@@ -137,8 +153,7 @@ NARROWS_TARGET void unpack(const std::uint8_t* packed, std::size_t blocks, code_
   for (std::size_t b = 0; b < blocks; ++b)
     for (std::size_t g = 0; g < 64; g += vec_bytes) {
       const code_sink sink{bytes + b * block_values * sizeof(code_t<Bits>) + g};
-      const std::uint8_t* const in = packed + b * block_bytes(Bits) + g;
-      unpack_rows<Bits, 0>(sink, in, sink.get(in));
+      unpack_rows<Bits>(sink, packed + b * block_bytes(Bits) + g, all_rows<Bits>);
     }
 }
 
@@ -149,8 +164,7 @@ NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t bl
   for (std::size_t b = 0; b < blocks; ++b)
     for (std::size_t g = 0; g < 64; g += vec_bytes) {
       const float_sink<Bits> sink{out + b * block_values + g / sizeof(code_t<Bits>), by};
-      const std::uint8_t* const in = packed + b * block_bytes(Bits) + g;
-      unpack_rows<Bits, 0>(sink, in, sink.get(in));
+      unpack_rows<Bits>(sink, packed + b * block_bytes(Bits) + g, all_rows<Bits>);
     }
 }
 

@@ -38,7 +38,8 @@ struct kernel_set {
   /// Mask bytes (n rounded up to 8) and the non-zero codes in order; returns how many. `nonzero` has room for n.
   std::size_t (*compress_u8)(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask, std::uint8_t* nonzero) noexcept;
   std::size_t (*compress_u16)(const std::uint16_t* codes, std::size_t n, std::uint8_t* mask, std::uint16_t* nonzero) noexcept;
-  /// Inverse; returns how many of `nonzero` were used: exactly the set bits among the first n of the mask.
+  /// Inverse; returns how many of `nonzero` were used: the set bits among the first n of the mask. `nonzero` must be
+  /// readable for n codes, used or not.
   std::size_t (*expand_u8)(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero, std::uint8_t* codes) noexcept;
   std::size_t (*expand_u16)(const std::uint8_t* mask, std::size_t n, const std::uint16_t* nonzero, std::uint16_t* codes) noexcept;
 };

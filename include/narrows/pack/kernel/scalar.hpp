@@ -2,16 +2,20 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
+#include <narrows/pack/kernel/compress_table.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/reference.hpp>
 
 /// reference.hpp as a kernel set: runs anywhere, needs nothing.
 namespace narrows::kernel::scalar {
+inline namespace NARROWS_FLAGS {
 
 template <code_unit Code, int Bits>
 void pack(const Code* codes, std::size_t blocks, std::uint8_t* out) noexcept
@@ -72,20 +76,28 @@ inline bool min_max(const float* x, std::size_t n, float& low, float& high) noex
   return finite;
 }
 
+/// Eight codes at a time by table, without a branch on the data; what is written beyond the count lies within the n codes.
 template <code_unit Code>
 std::size_t compress(const Code* codes, std::size_t n, std::uint8_t* mask, Code* nonzero) noexcept
 {
   std::size_t count = 0;
-  for (std::size_t first = 0; first < n; first += 8) {
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
     unsigned bits = 0;
-    for (std::size_t i = first; i < std::min(n, first + 8); ++i) {
-      const bool set = codes[i] != 0;
-      nonzero[count] = codes[i];  // kept only if the count moves on: no branch to mispredict, and count <= i < n
-      count += set ? 1 : 0;
-      bits |= (set ? 1U : 0U) << (i - first);
-    }
-    mask[first / 8] = static_cast<std::uint8_t>(bits);
+    for (unsigned k = 0; k < 8; ++k) bits |= (codes[i + k] != 0 ? 1U : 0U) << k;
+    mask[i / 8] = static_cast<std::uint8_t>(bits);
+    const auto& order = gather_nonzero[bits];
+    for (std::size_t k = 0; k < 8; ++k) nonzero[count + k] = codes[i + (order[k] & 7U)];
+    count += static_cast<std::size_t>(std::popcount(bits));
   }
+  if (i == n) return count;
+  unsigned bits = 0;
+  for (std::size_t k = 0; i + k < n; ++k) {
+    if (codes[i + k] == 0) continue;
+    nonzero[count++] = codes[i + k];
+    bits |= 1U << k;
+  }
+  mask[i / 8] = static_cast<std::uint8_t>(bits);
   return count;
 }
 
@@ -93,9 +105,19 @@ template <code_unit Code>
 std::size_t expand(const std::uint8_t* mask, std::size_t n, const Code* nonzero, Code* codes) noexcept
 {
   std::size_t count = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool set = ((mask[i / 8] >> (i % 8)) & 1) != 0;
-    codes[i] = set ? nonzero[count] : Code{0};
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const unsigned bits = mask[i / 8];
+    const auto& order = scatter_nonzero[bits];
+    for (std::size_t k = 0; k < 8; ++k) {
+      const Code found = nonzero[count + (order[k] & 7U)];
+      codes[i + k] = static_cast<Code>(order[k] < 8 ? found : Code{0});
+    }
+    count += static_cast<std::size_t>(std::popcount(bits));
+  }
+  for (std::size_t k = 0; i + k < n; ++k) {
+    const bool set = ((mask[i / 8] >> k) & 1) != 0;
+    codes[i + k] = set ? nonzero[count] : Code{0};
     count += set ? 1 : 0;
   }
   return count;
@@ -126,4 +148,5 @@ template <std::size_t... Narrow, std::size_t... All>
 
 inline constexpr kernel_set set = table(std::make_index_sequence<8>{}, std::make_index_sequence<16>{});
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::scalar

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include <narrows/core/errc.hpp>
+#include <narrows/pack/layout.hpp>
+#include <narrows/pack/pack.hpp>
+#include <narrows/pack/unpack.hpp>
+
+namespace narrows {
+
+/// Bytes of `values` codes as a linear stream: ceil(values * bits / 8), saturating like packed_bytes.
+[[nodiscard]] constexpr std::size_t linear_bytes(std::size_t values, int bits) noexcept
+{
+  NARROWS_EXPECTS(is_packable_width(bits));
+  const auto b = static_cast<std::size_t>(bits);
+  const std::size_t tail = (values % 8 * b + 7) / 8;
+  if (values / 8 > (std::numeric_limits<std::size_t>::max() - tail) / b) return std::numeric_limits<std::size_t>::max();
+  return values / 8 * b + tail;
+}
+
+namespace detail {
+
+/// Eight codes are b whole bytes, so that each block starts on a byte.
+template <code_unit Code>
+constexpr void write_linear(std::span<const Code> codes, int bits, std::uint8_t* out) noexcept
+{
+  std::uint32_t held = 0;
+  int count = 0;
+  for (const Code code : codes) {
+    held |= static_cast<std::uint32_t>(code) << count;
+    for (count += bits; count >= 8; count -= 8, held >>= 8) *out++ = static_cast<std::uint8_t>(held & 0xFF);
+  }
+  if (count > 0) *out = static_cast<std::uint8_t>(held);
+}
+
+template <code_unit Code>
+constexpr void read_linear(const std::uint8_t* in, int bits, std::span<Code> codes) noexcept
+{
+  std::uint32_t held = 0;
+  int count = 0;
+  for (Code& code : codes) {
+    for (; count < bits; count += 8) held |= static_cast<std::uint32_t>(*in++) << count;
+    code = static_cast<Code>(held & max_code(bits));
+    held >>= bits;
+    count -= bits;
+  }
+}
+
+template <code_unit Code>
+constexpr void to_linear(std::span<const std::uint8_t> packed, std::size_t n, int bits, std::span<std::uint8_t> out) noexcept
+{
+  Code codes[block_values]{};
+  for (std::size_t first = 0, block = 0; first < n; first += block_values, ++block) {
+    const std::span<Code> some(codes, std::min(block_values, n - first));
+    static_cast<void>(unpack(packed.subspan(block * block_bytes(bits)), bits, some));
+    write_linear<Code>(some, bits, out.data() + block * block_bytes(bits));
+  }
+}
+
+template <code_unit Code>
+constexpr void from_linear(std::span<const std::uint8_t> linear, std::size_t n, int bits, std::span<std::uint8_t> out) noexcept
+{
+  Code codes[block_values]{};
+  for (std::size_t first = 0, block = 0; first < n; first += block_values, ++block) {
+    const std::span<Code> some(codes, std::min(block_values, n - first));
+    read_linear<Code>(linear.data() + block * block_bytes(bits), bits, some);
+    static_cast<void>(pack(std::span<const Code>(some), bits, out.subspan(block * block_bytes(bits))));
+  }
+}
+
+}  // namespace detail
+
+/// Converts packed codes to the linear stream that ONNX int4/int2 and Arrow use: value i at bits [i * bits, (i + 1) *
+/// bits), bit 0 being the lowest of byte 0. For handing data to other tools; it is never on the wire.
+///
+/// Shapes   packed: packed_bytes(n, bits).   out: linear_bytes(n, bits); unused bits of the last byte are 0.
+/// Errors   bad_width; truncated (packed); short_buffer (out).
+[[nodiscard]] constexpr errc to_linear(std::span<const std::uint8_t> packed, std::size_t n, int bits,
+                                       std::span<std::uint8_t> out) noexcept
+{
+  if (!is_packable_width(bits)) return errc::bad_width;
+  if (packed.size() < packed_bytes(n, bits)) return errc::truncated;
+  if (out.size() < linear_bytes(n, bits)) return errc::short_buffer;
+  if (code_bytes(bits) == 1) detail::to_linear<std::uint8_t>(packed, n, bits, out);
+  else detail::to_linear<std::uint16_t>(packed, n, bits, out);
+  return errc::ok;
+}
+
+/// Inverse of to_linear. Errors: bad_width; truncated (linear); short_buffer (out).
+[[nodiscard]] constexpr errc from_linear(std::span<const std::uint8_t> linear, std::size_t n, int bits,
+                                         std::span<std::uint8_t> out) noexcept
+{
+  if (!is_packable_width(bits)) return errc::bad_width;
+  if (linear.size() < linear_bytes(n, bits)) return errc::truncated;
+  if (out.size() < packed_bytes(n, bits)) return errc::short_buffer;
+  if (code_bytes(bits) == 1) detail::from_linear<std::uint8_t>(linear, n, bits, out);
+  else detail::from_linear<std::uint16_t>(linear, n, bits, out);
+  return errc::ok;
+}
+
+}  // namespace narrows
