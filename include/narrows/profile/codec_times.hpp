@@ -55,7 +55,7 @@ struct codec_times {
 [[nodiscard]] inline result<codec_times> measure_codec_times(std::span<const codec> codecs, std::span<const int> widths, int repeats = 9)
 {
   if (repeats < 1) return error(errc::bad_input, "profile: repeats must be at least 1");
-  using clock = std::chrono::steady_clock;
+  using timer = std::chrono::steady_clock;
   const shape small{1, 1, 16, 32}, large{1, 64, 56, 56};
   tensor short_one(small), long_one(large);
   std::uint32_t state = 1;
@@ -76,18 +76,18 @@ struct codec_times {
       aligned_vector<std::uint8_t> payload;
       std::vector<double> encoded, decoded;
       for (int r = -1; r < repeats; ++r) {
-        const auto start = clock::now();
+        const auto start = timer::now();
         for (int c = 1; c < calls; ++c) {
           auto again = encode(x.view(), how, payload);
           if (!again) return error(again.error(), "profile: encode as " + std::string(to_string(how.coded_as)));
         }
         const auto d = encode(x.view(), how, payload);
-        const auto middle = clock::now();
+        const auto middle = timer::now();
         if (!d) return error(d.error(), "profile: encode as " + std::string(to_string(how.coded_as)));
         for (int c = 0; c < calls; ++c)
           if (auto read = decode(*d, payload, back.values()); !read)
             return error(read.error(), "profile: decode as " + std::string(to_string(how.coded_as)));
-        const auto end = clock::now();
+        const auto end = timer::now();
         if (r < 0) continue;  // warm-up
         encoded.push_back(std::chrono::duration<double>(middle - start).count() / calls);
         decoded.push_back(std::chrono::duration<double>(end - middle).count() / calls);

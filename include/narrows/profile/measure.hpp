@@ -70,16 +70,16 @@ inline void fill_for_timing(std::span<float> values)
   run_options options{how.threads, how.stop, {}};
   for (int i = 0; i < how.warm_up; ++i) NARROWS_TRY(runner.run(in, out, options));
 
-  using clock = std::chrono::steady_clock;
+  using timer = std::chrono::steady_clock;
   options.on_node = [&](node_id n, std::chrono::nanoseconds took) {
     if (index(n) >= samples.size()) return;
     samples[index(n)][round] += std::chrono::duration<double>(took).count();
     ++told;
   };
   for (; round < repeats; ++round) {
-    const auto start = clock::now();
+    const auto start = timer::now();
     NARROWS_TRY(runner.run(in, out, options));
-    whole.push_back(std::chrono::duration<double>(clock::now() - start).count());
+    whole.push_back(std::chrono::duration<double>(timer::now() - start).count());
   }
   if (told == 0 && !samples.empty())
     return error(errc::internal, "profile: engine '" + std::string(with.level()) + "' does not tell the time of its nodes");
