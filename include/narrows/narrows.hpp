@@ -16,7 +16,9 @@
 #include <narrows/pack/bits.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/histogram.hpp>
 #include <narrows/pack/layout.hpp>
+#include <narrows/pack/linear.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/pack/quantize.hpp>
