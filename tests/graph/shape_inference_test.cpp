@@ -50,10 +50,9 @@ std::int64_t count_positions(std::int64_t extent, std::int64_t kernel, std::int6
     const auto last = at + dilation * (kernel - 1);
     if (last < extent + after) ++n;
     else {
-      // One more may hang over the end if it starts in the input or the border before it, and the windows so far
-      // left values uncovered.
-      const bool covered_all = n > 0 && last - stride == extent + after - 1;
-      if (ceil && !covered_all && last - stride < extent + after && at < extent) ++n;
+      // One more may hang over the end if a window one step earlier would leave values uncovered, and if it starts in
+      // the input or the border before it.
+      if (ceil && last - stride < extent + after - 1 && at < extent) ++n;
       return n;
     }
   }
