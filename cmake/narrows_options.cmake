@@ -15,18 +15,14 @@ if(NARROWS_SANITIZE)
 endif()
 
 # The packing kernels take half a minute to compile, in each translation unit that packs. Our own programs and tests share
-# one copy; tests of the kernels, and what users build, have theirs (NARROWS_KERNELS_HERE).
+# one copy (see pack/dispatch.hpp); tests of the kernels, and what users build, have theirs.
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/narrows_kernels.cpp CONTENT [[
-#include <narrows/pack/dispatch.hpp>
-namespace narrows {
-extern decltype(&available_kernels) const kernels_of_this_build;
-decltype(&available_kernels) const kernels_of_this_build = &available_kernels;
-}
+#include <narrows/pack/kernel/separate.hpp>
 ]])
 add_library(narrows_kernels STATIC ${PROJECT_BINARY_DIR}/narrows_kernels.cpp)
 set_target_properties(narrows_kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(narrows_kernels PRIVATE narrows_flags narrows::pack)
-target_compile_definitions(narrows_kernels INTERFACE NARROWS_KERNELS_ELSEWHERE)
+target_compile_definitions(narrows_kernels INTERFACE NARROWS_SEPARATE_KERNELS)
 
 add_library(narrows_development INTERFACE)
 target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernels)
@@ -36,15 +32,16 @@ target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernel
 function(narrows_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE narrows_development ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
+  set(base narrows_development)
+  if(CMAKE_CURRENT_SOURCE_DIR STREQUAL "${PROJECT_SOURCE_DIR}/tests/pack")
+    set(base narrows_flags)
+  endif()
+  target_link_libraries(${name} PRIVATE ${base} ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_options(${name} PRIVATE ${arg_OPTIONS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   # The folder of real models and photographs beside the checkout; tests say so and skip where it is absent.
   target_compile_definitions(${name} PRIVATE
     NARROWS_SHARED_DIR="${NARROWS_SHARED_DIR}" NARROWS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NARROWS_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  if(CMAKE_CURRENT_SOURCE_DIR STREQUAL "${PROJECT_SOURCE_DIR}/tests/pack")
-    target_compile_definitions(${name} PRIVATE NARROWS_KERNELS_HERE)
-  endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()

@@ -42,8 +42,8 @@ public:
         ++zeros_;
         continue;
       }
-      const auto bin = static_cast<std::ptrdiff_t>(std::floor(static_cast<double>(v) * per_unit)) + half();
-      ++bins_[static_cast<std::size_t>(bin)];
+      const auto index = static_cast<std::ptrdiff_t>(std::floor(static_cast<double>(v) * per_unit)) + half();
+      ++bins_[static_cast<std::size_t>(index)];
     }
     count_ += x.size();
     return errc::ok;
