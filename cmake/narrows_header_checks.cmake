@@ -50,5 +50,5 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/header_checks/main.cpp CONTENT "int 
 
 add_executable(header_checks EXCLUDE_FROM_ALL ${sources} ${PROJECT_BINARY_DIR}/header_checks/main.cpp)
 list(TRANSFORM narrows_components PREPEND narrows:: OUTPUT_VARIABLE libraries)
-target_link_libraries(header_checks PRIVATE narrows_development ${libraries})
+target_link_libraries(header_checks PRIVATE narrows_flags ${libraries})
 target_compile_options(header_checks PRIVATE -O0 -g0)
