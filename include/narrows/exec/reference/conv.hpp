@@ -16,7 +16,7 @@ namespace narrows::exec::inline NARROWS_EXEC_ISA {
 
 /// Convolution as a matrix product whose right side is never built: row k = (channel, ky, kx) of what im2col would
 /// write is a shift of the laid-out input (window.hpp), found through a table of offsets. Sums run over k ascending
-/// and start from the bias.
+/// (multiply.hpp) and start from the bias.
 ///
 /// Two forms with the same bits. `left`: registers hold neighbouring positions, weights are broadcast. `right`:
 /// registers hold neighbouring channels, positions are broadcast; for maps too small or too narrow to fill registers.
@@ -194,7 +194,7 @@ private:
 
   void run_right(const job& j, std::size_t first, std::size_t last, float* sums) const
   {
-    constexpr std::size_t block = 256;  // rows of a weight panel that stay in the first-level cache
+    constexpr std::size_t block = 2 * chunk;  // rows of a weight panel that stay in the first-level cache
     product p;
     p.pitch = right_weights::wide;
     for (std::size_t i = first; i < last; ++i) {

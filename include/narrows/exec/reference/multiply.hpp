@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include <narrows/exec/reference/simd.hpp>
@@ -11,9 +12,12 @@
 ///
 ///     out[i][j] = clamp(start + sum over k = 0, 1, ... of left(k, i) * right(k, j))      i < Rows, j < Vectors * lanes
 ///
-/// One fused step per k, in ascending k, whatever the tile: the bits of an output depend on nothing else. A sum may be
-/// left in `out` as float32 and taken up again, which changes nothing either.
+/// The sum is taken in chunks of `chunk` consecutive k, one fused step per k in ascending order, and the chunks are added
+/// in ascending order (which keeps rounding errors of long sums down). The bits of an output depend on nothing else:
+/// not on the tile, and not on whether a sum was left in `out` as float32 between two chunks and taken up again.
 namespace narrows::exec::inline NARROWS_EXEC_ISA {
+
+inline constexpr std::size_t chunk = 128;
 
 /// Where a kernel finds its operands. Row k of either side starts `offset[k]` floats from its base; without a table,
 /// rows follow each other densely (Rows or Vectors * lanes floats each), which is how weights are laid out at load.
@@ -24,7 +28,7 @@ struct product {
   const float* right = nullptr;                   ///< vector side: row k holds Vectors * lanes values
   const std::ptrdiff_t* right_offset = nullptr;
   const float* start = nullptr;                   ///< bias: one per row (weights left) or per column (weights right)
-  bool resume = false;                            ///< start from what `out` holds instead
+  bool resume = false;                            ///< add to what `out` holds instead; only at a chunk's border
   float low = 0;                                  ///< bounds of the result
   float high = 0;
   float* out = nullptr;
@@ -46,49 +50,49 @@ inline constexpr std::size_t most_rows = 6;
 template <weights_side Side, std::size_t Rows, std::size_t Vectors>
 void multiply(const product& p) noexcept
 {
-  std::array<std::array<vec, Vectors>, Rows> sum;
   float* const out = p.out;
   const std::ptrdiff_t pitch = p.pitch;
   const auto place = [out, pitch](std::size_t i, std::size_t j) __attribute__((always_inline)) {
     return out + static_cast<std::ptrdiff_t>(i) * pitch + static_cast<std::ptrdiff_t>(j * lanes);
   };
-  if (p.resume) {
+  const float* packed = Side == weights_side::left ? p.left : p.right;
+  const std::ptrdiff_t* offset = Side == weights_side::left ? p.right_offset : p.left_offset;
+  const float* read = Side == weights_side::left ? p.right : p.left;
+  bool first = !p.resume;
+  for (std::size_t left_over = p.depth;;) {
+    std::array<std::array<vec, Vectors>, Rows> sum;
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
       unrolled<Vectors>([&](auto j) __attribute__((always_inline)) {
-        sum[i][j] = load(place(i, j));
-      });
-    });
-  } else {
-    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) {
-        if (p.start == nullptr) sum[i][j] = vec(0.0F);
+        if (!first || p.start == nullptr) sum[i][j] = vec(0.0F);
         else if constexpr (Side == weights_side::left) sum[i][j] = vec(p.start[i]);
         else sum[i][j] = load(p.start + j * lanes);
       });
     });
-  }
-
-  const float* packed = Side == weights_side::left ? p.left : p.right;
-  const std::ptrdiff_t* offset = Side == weights_side::left ? p.right_offset : p.left_offset;
-  const float* read = Side == weights_side::left ? p.right : p.left;
-  for (std::size_t k = 0; k < p.depth; ++k) {
-    const float* left = Side == weights_side::left ? packed : read + offset[k];
-    const float* right = Side == weights_side::left ? read + offset[k] : packed;
-    std::array<vec, Vectors> column;
-    unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { column[j] = load(right + j * lanes); });
+    const std::size_t steps = left_over < chunk ? left_over : chunk;
+    for (std::size_t k = 0; k < steps; ++k) {
+      const float* left = Side == weights_side::left ? packed : read + offset[k];
+      const float* right = Side == weights_side::left ? read + offset[k] : packed;
+      std::array<vec, Vectors> column;
+      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { column[j] = load(right + j * lanes); });
+      unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+        const vec row(left[i]);
+        unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { sum[i][j] = madd(row, column[j], sum[i][j]); });
+      });
+      packed += Side == weights_side::left ? Rows : Vectors * lanes;
+    }
+    offset += steps;
+    left_over -= steps;
+    if (!first)
+      unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+        unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { sum[i][j] = load(place(i, j)) + sum[i][j]; });
+      });
+    first = false;
+    const vec low(left_over == 0 ? p.low : -std::numeric_limits<float>::infinity()), high(left_over == 0 ? p.high : std::numeric_limits<float>::infinity());
     unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      const vec row(left[i]);
-      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { sum[i][j] = madd(row, column[j], sum[i][j]); });
+      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { store(place(i, j), smaller(high, larger(low, sum[i][j]))); });
     });
-    packed += Side == weights_side::left ? Rows : Vectors * lanes;
+    if (left_over == 0) return;
   }
-
-  const vec low(p.low), high(p.high);
-  unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-    unrolled<Vectors>([&](auto j) __attribute__((always_inline)) {
-      store(place(i, j), smaller(high, larger(low, sum[i][j])));
-    });
-  });
 }
 
 /// multiply<Side, rows, vectors> for a tile known at run time; 1 <= rows <= most_rows, vectors 1 or 2.
