@@ -74,7 +74,7 @@ TEST(BadModel, RandomDamageGivesErrorsOrAModelWhoseCutsCanBeListed)
     ++refused;
     expect_one_line(m.error());
   }
-  EXPECT_GT(refused, 3000);
+  EXPECT_GT(refused, 2000);  // many bytes are weights, where any value is right
 }
 
 TEST(BadModel, ACycleIsReportedWithItsNodes)

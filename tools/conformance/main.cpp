@@ -16,7 +16,7 @@ namespace {
 using namespace narrows;
 using conformance::outcome;
 
-std::string quoted(std::string_view s)
+std::string json_text(std::string_view s)
 {
   std::string out = "\"";
   for (const char c : s) {
@@ -73,13 +73,13 @@ int main(int argc, char** argv)
   if (format == "json") {
     std::puts("{\"schema\": 1, \"tiers\": {");
     for (auto it = tiers.begin(); it != tiers.end(); ++it)
-      std::printf("  %s: {\"passed\": %d, \"refused\": %d, \"failed\": %d}%s\n", quoted(it->first).c_str(), it->second[outcome::passed],
+      std::printf("  %s: {\"passed\": %d, \"refused\": %d, \"failed\": %d}%s\n", json_text(it->first).c_str(), it->second[outcome::passed],
         it->second[outcome::refused], it->second[outcome::failed], std::next(it) == tiers.end() ? "" : ",");
     std::puts("}, \"cases\": [");
     for (std::size_t i = 0; i < results.size(); ++i) {
       const auto& r = results[i];
-      std::printf("  {\"case\": %s, \"tier\": %s, \"outcome\": \"%s\", \"reason\": %s, \"largest_difference\": %.3g}%s\n", quoted(r.name).c_str(),
-        quoted(r.tier).c_str(), word(r.how), quoted(r.why).c_str(), r.largest_difference, i + 1 == results.size() ? "" : ",");
+      std::printf("  {\"case\": %s, \"tier\": %s, \"outcome\": \"%s\", \"reason\": %s, \"largest_difference\": %.3g}%s\n", json_text(r.name).c_str(),
+        json_text(r.tier).c_str(), word(r.how), json_text(r.why).c_str(), r.largest_difference, i + 1 == results.size() ? "" : ",");
     }
     std::puts("]}");
     return good ? 0 : 1;
