@@ -8,9 +8,9 @@
 #include <narrows/pack/kernel/kernel_set.hpp>
 
 // Every kernel of every ISA takes a compiler half a minute. A program of many translation units may define
-// NARROWS_KERNELS_ELSEWHERE and have one unit that includes kernel/separate.hpp: the tables are then compiled there alone.
-// NARROWS_KERNELS_HERE overrides that for one unit. Without either everything is inline, and there is nothing to link.
-#if defined(NARROWS_KERNELS_ELSEWHERE) && !defined(NARROWS_KERNELS_HERE)
+// NARROWS_SEPARATE_KERNELS for all of them and have one more that includes kernel/separate.hpp: the tables are then
+// compiled there alone. Without it everything is inline, and there is nothing to link.
+#if defined(NARROWS_SEPARATE_KERNELS)
 #  define NARROWS_DISPATCH separate_kernels
 #else
 #  include <narrows/pack/kernel/all.hpp>
@@ -23,7 +23,7 @@ inline namespace NARROWS_DISPATCH {
 /// The kernel sets that this CPU can run, slowest first; never empty, since "scalar" is always there.
 /// The rest: "generic" (xsimd, as far as the flags of its translation unit reach), and by CPU, whatever the flags,
 /// "sse4_1", "avx2", "avx512", "avx512_vbmi"; "neon64".
-#if defined(NARROWS_KERNELS_ELSEWHERE) && !defined(NARROWS_KERNELS_HERE)
+#if defined(NARROWS_SEPARATE_KERNELS)
 [[nodiscard]] std::span<const kernel_set* const> available_kernels() noexcept;
 #else
 [[nodiscard]] inline std::span<const kernel_set* const> available_kernels() noexcept { return kernel::usable_sets(); }

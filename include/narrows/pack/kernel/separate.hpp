@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// For exactly one translation unit of a program whose others define NARROWS_KERNELS_ELSEWHERE: defines the function that
+// For exactly one translation unit of a program whose others define NARROWS_SEPARATE_KERNELS: defines the function that
 // dispatch.hpp declares for them. Compile that unit with baseline flags.
 
 #include <narrows/pack/kernel/all.hpp>
