@@ -18,7 +18,6 @@ inline void import_same_values(node_context& c)
 {
   if (c.inputs() < 1) return c.invalid("has no inputs");
   if (c.type() == "Dropout") {
-    if (c.opset() < 7 && c.integer("is_test", 0) == 0 && c.has_output(1)) c.unsupported(1, "narrows gives no dropout mask");
     if (c.has_input(2)) {
       const auto training = c.known_integers(2, "training_mode");
       if (!c.failed() && !training.empty() && training[0] != 0) return c.refuse("is in training mode");
