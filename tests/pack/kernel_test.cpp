@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every kernel set that this CPU can run against reference.hpp, in memory between guard pages.
+#include <cstring>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <narrows/pack/sparse.hpp>
+
+#include "support/guarded.hpp"
+#include "support/random_data.hpp"
+
+namespace narrows {
+namespace {
+
+using test::guarded;
+
+constexpr std::size_t lengths[] = {0, 1, 7, 8, 9, 15, 31, 33, 64, 200, 511, 512, 513, 1024, 1543, 3136, 4096, 4101, 9217};
+
+class Kernel : public testing::TestWithParam<std::tuple<const kernel_set*, int>> {
+protected:
+  const kernel_set& set = *std::get<0>(GetParam());
+  const int bits = std::get<1>(GetParam());
+  test::random_source source{test::seed + static_cast<std::uint64_t>(std::get<1>(GetParam()))};
+
+  /// Calls body<code>() with the code type of the width.
+  template <class Body>
+  void with_code(Body body)
+  {
+    if (bits <= 8) body(std::uint8_t{});
+    else body(std::uint16_t{});
+  }
+
+  [[nodiscard]] std::vector<affine> mappings() const
+  {
+    std::vector<affine> list{{1, 0}, {0.0371F, 0}, {0x1p-125F, 1}, {0x1p109F, 0}, {0.25F, static_cast<std::int32_t>(max_code(bits) / 2)},
+                             {3.1F, -7}, {0.5F, max_zero(bits)}, {1.7F, -max_zero(bits)}};
+    for (const auto& a : list) EXPECT_EQ(check(a, bits), errc::ok);
+    return list;
+  }
+
+  /// Levels around the whole code range and beyond, a third of them exactly half-way between two codes.
+  [[nodiscard]] std::vector<float> values(std::size_t n, const affine& a, bool hostile)
+  {
+    std::vector<float> x(n);
+    for (auto& v : x) {
+      const auto code = static_cast<std::int64_t>(source.below(2 * max_code(bits) + 4)) - static_cast<std::int64_t>(max_code(bits) / 2 + 1);
+      const float fraction = source.below(3) == 0 ? 0.5F : source.uniform(-0.6F, 0.6F);
+      v = (static_cast<float>(code - a.zero) + fraction) * a.scale;
+      if (hostile && source.below(5) == 0) v = test::hostile_floats[source.below(std::size(test::hostile_floats))];
+    }
+    return x;
+  }
+};
+
+TEST_P(Kernel, PacksAndUnpacksCodesLikeTheReference)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    for (const std::size_t n : lengths) {
+      SCOPED_TRACE("n " + std::to_string(n) + " seed " + std::to_string(test::seed));
+      for (const auto edge : {guarded<code>::edge::end, guarded<code>::edge::start}) {
+        const auto codes = test::random_codes<code>(n, bits, source);
+        const guarded<code> in(codes, edge);
+        std::vector<std::uint8_t> expected(packed_bytes(n, bits));
+        reference::pack(std::span<const code>(codes), bits, std::span(expected));
+        const guarded<std::uint8_t> out(expected.size(), static_cast<guarded<std::uint8_t>::edge>(edge));
+        detail::pack_with<code>(set, in.values(), bits, out.data());
+        ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
+        const guarded<code> back(n, edge);
+        detail::unpack_with<code>(set, out.data(), bits, back.values());
+        ASSERT_TRUE(std::equal(codes.begin(), codes.end(), back.data()));
+      }
+    }
+  });
+}
+
+TEST_P(Kernel, UnpacksAnyBytesLikeTheReference)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    for (const std::size_t n : {5, 512, 1300}) {
+      const auto bytes = test::random_codes<std::uint8_t>(packed_bytes(n, bits), 8, source);
+      std::vector<code> expected(n);
+      std::vector<code> codes(n);
+      reference::unpack(std::span<const std::uint8_t>(bytes), bits, std::span(expected));
+      detail::unpack_with<code>(set, bytes.data(), bits, std::span(codes));
+      EXPECT_EQ(codes, expected);
+    }
+  });
+}
+
+TEST_P(Kernel, QuantisesLikeTheReference)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    for (const bool hostile : {false, true})
+      for (const auto& a : mappings())
+        for (const std::size_t n : lengths) {
+          if (n > 1600 && a.zero != 0) continue;
+          SCOPED_TRACE("n " + std::to_string(n) + " scale " + std::to_string(a.scale) + " zero " + std::to_string(a.zero) +
+                       (hostile ? " hostile" : "") + " seed " + std::to_string(test::seed));
+          const guarded<float> x(values(n, a, hostile));
+          std::vector<std::uint8_t> expected(packed_bytes(n, bits));
+          const bool finite = reference::quantize_pack(x.values(), a, bits, expected);
+          const guarded<std::uint8_t> out(expected.size());
+          const scale_map map{{&a, 1}, 1};
+          ASSERT_EQ(detail::quantize_pack_with<code>(set, x.values(), map, bits, out.data()), finite);
+          ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
+
+          std::vector<code> codes(n);
+          reference::quantize(std::span<const float>(x.values()), a, bits, std::span(codes));
+          const guarded<code> some(n);
+          ASSERT_EQ(detail::quantize_range<code>(set, x.data(), 0, n, map, bits, some.data()), finite);
+          ASSERT_TRUE(std::equal(codes.begin(), codes.end(), some.data()));
+
+          if (n == 0) continue;
+          float low = 0;
+          float high = 0;
+          ASSERT_EQ(set.min_max(x.data(), n, low, high), finite);
+          if (!finite) continue;
+          EXPECT_EQ(low, *std::min_element(x.values().begin(), x.values().end()));
+          EXPECT_EQ(high, *std::max_element(x.values().begin(), x.values().end()));
+        }
+  });
+}
+
+TEST_P(Kernel, DequantisesLikeTheReference)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    for (const auto& a : mappings())
+      for (const std::size_t n : {1, 31, 513, 1543}) {
+        SCOPED_TRACE("n " + std::to_string(n) + " scale " + std::to_string(a.scale) + " zero " + std::to_string(a.zero));
+        const guarded<std::uint8_t> packed(test::random_codes<std::uint8_t>(packed_bytes(n, bits), 8, source));
+        std::vector<float> expected(n);
+        reference::unpack_dequantize(packed.values(), a, bits, expected);
+        const guarded<float> out(n);
+        detail::unpack_dequantize_with<code>(set, packed.data(), {{&a, 1}, 1}, bits, out.values());
+        ASSERT_EQ(std::memcmp(out.data(), expected.data(), n * sizeof(float)), 0);
+      }
+  });
+}
+
+TEST_P(Kernel, SparseStreamsAreThoseOfTheReference)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    for (const std::size_t n : lengths)
+      for (const std::uint64_t zeros : {0, 1, 5, 10}) {  // of ten
+        SCOPED_TRACE("n " + std::to_string(n) + " zeros " + std::to_string(zeros) + "0 % seed " + std::to_string(test::seed));
+        auto codes = test::random_codes<code>(n, bits, source);
+        for (auto& c : codes)
+          if (source.below(10) < zeros) c = 0;
+        std::vector<code> scratch(n);
+        std::vector<std::uint8_t> expected(mask_bytes(n) + packed_bytes(n, bits));
+        expected.resize(reference::pack_sparse(std::span<const code>(codes), bits, std::span(scratch), expected));
+        const guarded<std::uint8_t> out(expected.size());
+        const auto size = detail::write_sparse<code>(set, n, bits, out.values(), [&](std::size_t first, std::size_t some, code* to) {
+          std::copy_n(codes.begin() + static_cast<std::ptrdiff_t>(first), some, to);
+          return true;
+        });
+        ASSERT_TRUE(size);
+        ASSERT_EQ(*size, expected.size());
+        ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
+        std::vector<code> back(n);
+        ASSERT_EQ(detail::read_sparse<code>(set, out.values(), n, bits, [&](std::size_t first, std::size_t some, const code* from) {
+          std::copy_n(from, some, back.begin() + static_cast<std::ptrdiff_t>(first));
+        }), errc::ok);
+        ASSERT_EQ(back, codes);
+      }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Kernel,
+  testing::Combine(testing::ValuesIn(available_kernels().begin(), available_kernels().end()), testing::Range(min_width, max_width + 1)),
+  [](const auto& info) { return std::string(std::get<0>(info.param)->name) + "_u" + std::to_string(std::get<1>(info.param)); });
+
+}  // namespace
+}  // namespace narrows

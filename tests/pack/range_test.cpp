@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <narrows/pack/histogram.hpp>
+#include <narrows/pack/range.hpp>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/random_data.hpp"
+
+namespace narrows {
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+double mean_squared_error(std::span<const float> x, const affine& a, int bits)
+{
+  const quantizer q(a, bits);
+  double sum = 0;
+  for (const float v : x) sum += std::pow(static_cast<double>(v) - static_cast<double>(value_of(q(v), a)), 2);
+  return sum / static_cast<double>(x.size());
+}
+
+/// Laplace-distributed, beta = 1.
+std::vector<float> laplace(std::size_t n, bool one_sided, test::random_source& source)
+{
+  std::vector<float> x(n);
+  for (auto& v : x) {
+    v = -std::log(1 - source.uniform(0, 1));
+    if (!one_sided && source.below(2) == 0) v = -v;
+  }
+  return x;
+}
+
+TEST(Range, EndsOfTheRangeAreLevelsToWithinHalfAStep)
+{
+  test::random_source source;
+  for (int i = 0; i < 20000; ++i) {
+    const int bits = static_cast<int>(source.below(16)) + 1;
+    const float width = std::ldexp(source.uniform(1, 2), static_cast<int>(source.below(100)) - 60);
+    const float low = width * source.uniform(-60, 60);
+    const float high = low + width;
+    const auto a = affine_from_range(low, high, bits);
+    ASSERT_TRUE(a) << low << " .. " << high;
+    ASSERT_EQ(check(*a, bits), errc::ok) << a->scale << " " << a->zero;
+    for (const float v : {low, high}) {
+      const double error = std::abs(static_cast<double>(value_of(quantizer(*a, bits)(v), *a)) - static_cast<double>(v));
+      ASSERT_LE(error, 0.502 * static_cast<double>(a->scale) + 1e-6 * std::abs(static_cast<double>(v)))
+        << low << " .. " << high << " bits " << bits << " scale " << a->scale << " zero " << a->zero;
+    }
+  }
+}
+
+TEST(Range, ReluRangesHaveZeroPointZero)
+{
+  for (int bits = min_width; bits <= max_width; ++bits) EXPECT_EQ(affine_from_range(0, 3.7F, bits)->zero, 0);
+}
+
+TEST(Range, AConstantIsHeldExactly)
+{
+  for (const float v : {0.0F, -0.0F, 1.0F, -1.0F, 3.3e-7F, -12345.6F, 0x1p109F, -0x1p109F, 0x1p-125F})
+    for (int bits = min_width; bits <= max_width; ++bits) {
+      const auto a = affine_from_range(v, v, bits);
+      ASSERT_TRUE(a);
+      ASSERT_EQ(check(*a, bits), errc::ok);
+      EXPECT_EQ(value_of(quantizer(*a, bits)(v), *a), v);
+    }
+  EXPECT_TRUE(affine_from_range(1e-40F, 1e-40F, 8));
+}
+
+TEST(Range, ImpossibleRangesAreErrors)
+{
+  EXPECT_EQ(affine_from_range(0, 1, 0).error(), errc::bad_width);
+  EXPECT_EQ(affine_from_range(1, 0, 8).error(), errc::bad_range);
+  for (const float bad : {nan, infinity, -infinity}) {
+    EXPECT_EQ(affine_from_range(bad, 1, 8).error(), errc::bad_range);
+    EXPECT_EQ(affine_from_range(-1, bad, 8).error(), errc::bad_range);
+  }
+  EXPECT_EQ(affine_from_range(-3e38F, 3e38F, 8).error(), errc::bad_range);
+  EXPECT_EQ(affine_from_range(3e38F, 3e38F, 8).error(), errc::bad_range);
+  EXPECT_EQ(fit_min_max({}, 8).error(), errc::bad_range);
+}
+
+TEST(Range, MinMaxFindsTheEndsAndRefusesWhatIsNotFinite)
+{
+  test::random_source source;
+  auto x = test::random_floats(1000, -2, 3, source);
+  x[999] = -5;
+  x[0] = 7;
+  EXPECT_EQ(*fit_min_max(x, 8), *affine_from_range(-5, 7, 8));
+  for (const float bad : {nan, infinity, -infinity}) {
+    x[500] = bad;
+    EXPECT_EQ(fit_min_max(x, 8).error(), errc::not_finite);
+    EXPECT_EQ(fit_laplace(x, 4).error(), errc::not_finite);
+    histogram h;
+    EXPECT_EQ(h.add(x), errc::not_finite);
+    EXPECT_EQ(h.count(), 0U);
+  }
+}
+
+TEST(Range, GroupsAreFittedEachByItself)
+{
+  test::random_source source;
+  for (const std::size_t inner : {1, 7, 49, 600}) {
+    const auto x = test::random_floats(2 * 5 * inner, -2, 3, source);
+    std::vector<affine> scales(5);
+    ASSERT_EQ(fit_min_max(x, inner, 8, scales), errc::ok);
+    for (std::size_t g = 0; g < 5; ++g) {
+      std::vector<float> own;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        if (i / inner % 5 == g) own.push_back(x[i]);
+      EXPECT_EQ(scales[g], *fit_min_max(own, 8)) << "group " << g << " inner " << inner;
+    }
+  }
+}
+
+TEST(Range, LaplaceClipIsThatOfTheLiterature)
+{
+  // METHODS: a / beta for 1..8 bits, both-sided; the one-sided value for b bits is that for b + 1.
+  const double published[] = {1.863, 2.831, 3.897, 5.029, 6.205, 7.413, 8.646, 9.897, 11.163};
+  for (int bits = 1; bits <= 8; ++bits) {
+    EXPECT_NEAR(laplace_clip(bits, false), published[bits - 1], 6e-4);
+    EXPECT_NEAR(laplace_clip(bits, true), published[bits], 6e-4);
+  }
+  for (const double z : {0.0, 1e-3, 1.0, 2.718281828, 100.0, 1e9}) EXPECT_NEAR(lambert_w(z) * std::exp(lambert_w(z)), z, 1e-9 * (1 + z));
+}
+
+TEST(Range, ClipsBeatMinMaxOnHeavyTails)
+{
+  test::random_source source;
+  for (const bool one_sided : {true, false})
+    for (const int bits : {2, 3, 4}) {
+      const auto x = laplace(60000, one_sided, source);
+      histogram data;
+      ASSERT_EQ(data.add(x), errc::ok);
+      const double widest = mean_squared_error(x, *fit_min_max(x, bits), bits);
+      const double model = mean_squared_error(x, *fit_laplace(x, bits), bits);
+      const double searched = mean_squared_error(x, *fit_mse(data, bits), bits);
+      EXPECT_LT(model, 0.9 * widest);
+      EXPECT_LT(searched, 1.005 * model);
+    }
+}
+
+TEST(Range, HistogramFitIsNearlyTheBestOfAllRanges)
+{
+  test::random_source source;
+  for (const bool one_sided : {true, false})
+    for (const int bits : {1, 2, 3, 4}) {
+      auto x = laplace(4000, one_sided, source);
+      if (!one_sided)
+        for (auto& v : x) v = v < 0 ? v * 0.3F : v;  // LeakyReLU-like
+      histogram data;
+      for (std::size_t i = 0; i < x.size(); i += 1000) ASSERT_EQ(data.add(std::span(x).subspan(i, 1000)), errc::ok);
+      double best = 1e30;
+      for (int hi = 1; hi <= 60; ++hi)
+        for (int lo = one_sided ? 60 : 1; lo <= 60; ++lo) {
+          const auto part = [](int step) { return static_cast<float>(step) / 60.0F; };
+          const auto a = affine_from_range(one_sided ? 0 : data.min() * part(lo), data.max() * part(hi), bits);
+          best = std::min(best, mean_squared_error(x, *a, bits));
+        }
+      EXPECT_LT(mean_squared_error(x, *fit_mse(data, bits), bits), 1.02 * best) << bits << (one_sided ? " one-sided" : " both sides");
+    }
+}
+
+TEST(Range, HistogramKeepsCountsWhileItsRangeGrows)
+{
+  histogram data(64);
+  ASSERT_EQ(data.add(std::vector<float>{0, 0, 0.001F, -0.0011F}), errc::ok);
+  ASSERT_EQ(data.add(std::vector<float>{1000, -3}), errc::ok);
+  EXPECT_EQ(data.count(), 6U);
+  EXPECT_EQ(data.zeros(), 2U);
+  EXPECT_EQ(data.min(), -3);
+  EXPECT_EQ(data.max(), 1000);
+  double total = 0;
+  for (const auto& bin : data.filled()) total += bin.weight;
+  EXPECT_EQ(total, 6);
+  EXPECT_EQ(data.bin_width(), 16);
+}
+
+TEST(Range, ConstantsAndZerosAloneCanBeFitted)
+{
+  histogram zeros;
+  EXPECT_EQ(fit_mse(zeros, 4).error(), errc::bad_range);
+  ASSERT_EQ(zeros.add(std::vector<float>(10)), errc::ok);
+  EXPECT_EQ(value_of(quantizer(*fit_mse(zeros, 4), 4)(0), *fit_mse(zeros, 4)), 0);
+  EXPECT_EQ(*fit_laplace(std::vector<float>(10), 4), (affine{1, 0}));
+  histogram constant;
+  ASSERT_EQ(constant.add(std::vector<float>(10, -2.5F)), errc::ok);
+  const auto a = fit_mse(constant, 1);
+  ASSERT_TRUE(a);
+  EXPECT_NEAR(value_of(quantizer(*a, 1)(-2.5F), *a), -2.5F, 0.05);
+}
+
+TEST(Range, GroupedHistogramsFitEachGroup)
+{
+  test::random_source source;
+  grouped_histogram data(3, 50);
+  std::vector<histogram> single(3, histogram(1024));
+  for (int tensor = 0; tensor < 4; ++tensor) {
+    const auto x = test::random_floats(300, -1, 2, source);
+    ASSERT_EQ(data.add(x), errc::ok);
+    for (std::size_t i = 0; i < 6; ++i) ASSERT_EQ(single[i % 3].add(std::span(x).subspan(i * 50, 50)), errc::ok);
+  }
+  const auto scales = fit_mse(data, 4);
+  ASSERT_TRUE(scales);
+  ASSERT_EQ(scales->size(), 3U);
+  for (std::size_t g = 0; g < 3; ++g) EXPECT_EQ((*scales)[g], *fit_mse(single[g], 4));
+}
+
+}  // namespace
+}  // namespace narrows
