@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <iterator>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <narrows/graph/cut.hpp>
+#include <narrows/net/client.hpp>
+#include <narrows/schedule/scheduler.hpp>
+
+#include "batch.hpp"
+#include "interrupt.hpp"
+#include "planner.hpp"
+#include "session.hpp"
+
+namespace narrows::tool {
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+struct run_command {
+  batch_options batch;
+  plan_options fixed;
+  planning_options choice;
+  std::string endpoint = "tcp://127.0.0.1:5599";
+  std::chrono::duration<double> deadline{5};
+  std::chrono::duration<double> every{0};
+  fallback_policy fallback = fallback_policy::local;
+  int in_flight = 1;
+  bool explain = false;
+  bool compare_float = false;
+  std::string key;
+  std::string server_key;
+  bool plain = false;
+};
+
+double ms(std::chrono::nanoseconds t) { return std::chrono::duration<double, std::milli>(t).count(); }
+
+result<curve_client> keys_of(const run_command& options)
+{
+  if (options.key.empty() || options.server_key.empty()) return error(errc::authentication, "run: --key and --server-key go together");
+  auto own = read_curve_keys(options.key);
+  if (!own) return unexpected(std::move(own).error());
+  if (is_curve_key(options.server_key)) return curve_client{std::move(*own), options.server_key};
+  auto listed = read_allowed_keys(options.server_key);
+  // A key file has a secret line too, which is no public key; its first line will do.
+  if (!listed) {
+    auto pair = read_curve_keys(options.server_key);
+    if (!pair) return error(errc::bad_input, options.server_key + ": neither a public key nor a file with one");
+    return curve_client{std::move(*own), pair->public_key};
+  }
+  if (listed->empty()) return error(errc::bad_input, options.server_key + ": no key in it");
+  return curve_client{std::move(*own), listed->front()};
+}
+
+/// Where each request's plan comes from: the command line, or a policy that sees how the link does.
+class plan_source {
+public:
+  explicit plan_source(plan fixed) : fixed_(std::move(fixed)) {}
+  plan_source(scheduler s, bool learns) : scheduler_(std::move(s)), start_(scheduler_->link()), learns_(learns) {}
+
+  /// `peer_is_there`: a policy that fled a lost cloud looks at the link anew once the cloud is back.
+  const plan& next(bool peer_is_there)
+  {
+    if (!scheduler_) return fixed_;
+    if (peer_is_there && !scheduler_->link().is_up()) scheduler_->set_link(start_);
+    return scheduler_->next();
+  }
+  void saw(const outcome& o, double returned)
+  {
+    if (!scheduler_) return;
+    if (o.from == "fallback" || o.failure) scheduler_->lost();
+    else if (o.from == "remote" && learns_) scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
+  }
+  [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
+  [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
+
+private:
+  plan fixed_;
+  std::optional<scheduler> scheduler_;
+  link_state start_;
+  bool learns_ = true;
+};
+
+struct in_flight_request {
+  request_id id;
+  std::size_t number;
+  plan how;
+  loaded_request in;
+};
+
+/// Sums up the pictures at hand for the planner: sizes of all files, and the time one takes to prepare.
+picture_costs look_at_pictures(batch& work, const batch_options& options)
+{
+  picture_costs pictures;
+  // The cloud prepares such inputs by its own MODEL.json; what only this command line says it cannot know.
+  const auto& p = options.pictures;
+  if (p.resize || p.crop || p.mean || p.std || p.order) return pictures;
+  constexpr std::size_t looked_at = 8;
+  std::size_t files = 0;
+  double bytes = 0;
+  const auto start = clock_type::now();
+  const auto n = std::min(work.requests(), looked_at);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto in = work.load(i);
+    if (!in || in->inputs.size() != 1 || in->inputs[0].pixels.empty()) return {};
+    pictures.pixels = true;
+    if (in->inputs[0].file.empty()) continue;
+    ++files;
+    bytes += static_cast<double>(in->inputs[0].file.size());
+  }
+  if (files == n && n > 0) {
+    pictures.file_bytes = bytes / static_cast<double>(n);
+    pictures.decode_s = std::chrono::duration<double>(clock_type::now() - start).count() / static_cast<double>(n);
+  }
+  return pictures;
+}
+
+result<plan_source> choose(const run_command& options, batch& work)
+{
+  const auto& g = *work.network.network;
+  if (!options.fixed.at.empty()) {
+    auto p = make_plan(g, options.fixed);
+    if (!p) return unexpected(std::move(p).error());
+    return plan_source(std::move(p).value());
+  }
+  auto made = planning::make(work.network, options.choice, options.batch.engine, options.fixed.bits, options.fixed.codecs, look_at_pictures(work, options.batch));
+  if (!made) return unexpected(std::move(made).error());
+  auto s = scheduler::make(std::move(made->candidates), policy_of(options.choice), link_of(options.choice, is_loopback(options.endpoint)));
+  if (!s) return unexpected(std::move(s).error());
+  return plan_source(std::move(s).value(), !options.choice.bandwidth && !options.choice.rtt);
+}
+
+exit_code run(const run_command& options)
+{
+  interrupt interrupted;
+  auto work = batch::open(options.batch);
+  if (!work) return report(work.error());
+  auto engine = open_engine(options.batch.engine);
+  if (!engine) return report(engine.error());
+  auto plans = choose(options, *work);
+  if (!plans) return report(plans.error());
+  const auto& g = *work->network.network;
+
+  edge_options how;
+  how.endpoint = options.endpoint;
+  how.fallback = options.fallback;
+  how.threads = options.batch.engine.threads;
+  how.max_in_flight = static_cast<std::size_t>(options.in_flight);
+  how.allow_plain = options.plain;
+  const auto deadline = std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(options.deadline));
+  how.connect_timeout = std::min(how.connect_timeout, deadline);
+  if (!options.key.empty() || !options.server_key.empty()) {
+    auto keys = keys_of(options);
+    if (!keys) return report(keys.error());
+    how.curve = std::move(keys).value();
+  }
+  std::mutex lines;
+  std::set<std::string> said;   // one line per cause, not one per request
+  const auto say_once = [&](std::string_view line) {
+    std::string cause;   // without its numbers: requests have those, causes do not
+    std::copy_if(line.begin(), line.end(), std::back_inserter(cause), [](char c) { return c < '0' || c > '9'; });
+    const std::lock_guard lock(lines);
+    if (said.insert(std::move(cause)).second) warn(line);
+  };
+  how.log = [&](log_level level, std::string_view line) {
+    if (level == log_level::warning || level == log_level::error) say_once(line);
+  };
+  const std::string level(engine->level());
+  auto connected = edge::connect(work->network, *engine, how);
+  if (!connected) return report(connected.error());
+  auto& link = *connected;
+
+  const plan first = plans->next(link.peer().has_value());
+  const auto why = plans->why(g);
+  auto book = work->book({bold(work->network.name) + fmt::format("   to {}   executor {}, deadline {} ms, fallback {}", options.endpoint, level, deadline.count(),
+                           options.fallback == fallback_policy::local ? "local" : "never"),
+                           "plan  " + plan_text(g, first), "why   " + why}, true);
+  if (options.explain && options.batch.format != output_format::table) fmt::print(stderr, "narrows: plan: {}; why: {}\n", plan_text(g, first), why);
+  book.planned(first);
+
+  std::optional<any_executor> whole;
+  if (options.compare_float) {
+    auto loaded = engine->load(whole_slice(work->network.network));
+    if (!loaded) return report(loaded.error());
+    whole.emplace(std::move(loaded).value());
+  }
+  const auto float_first = [&](const loaded_request& in) -> result<std::optional<int>> {
+    std::vector<tensor_view> views;
+    for (const auto& t : in.inputs) views.push_back(t.values.view());
+    std::vector<tensor> outputs;
+    std::vector<mutable_tensor_view> out;
+    for (const auto& t : whole->outputs()) outputs.emplace_back(t.dims);
+    for (auto& t : outputs) out.push_back(t.view());
+    run_options quiet;
+    quiet.threads = options.batch.engine.threads;
+    quiet.stop = interrupted.token();
+    NARROWS_TRY(whole->run(views, out, quiet));
+    return work->first_class(outputs);
+  };
+
+  exit_code trouble = exit_code::ok;
+  std::deque<in_flight_request> waiting;
+  const auto end_one = [&] {   // waits for the oldest: answers are shown in the order of the inputs
+    auto r = std::move(waiting.front());
+    waiting.pop_front();
+    auto a = link.wait(r.id);
+    outcome o;
+    o.input = r.in.name;
+    o.file_bytes = r.in.inputs[0].file.size();
+    double returned = 0;
+    if (!a) {
+      o.failure = error(a.error().code, a.error().what.empty() ? r.in.name : r.in.name + ": " + a.error().what);
+    } else {
+      o.from = to_string(a->from);
+      o.bytes_sent = a->bytes_sent;
+      o.float32_bytes = float32_bytes(g, r.how.at);
+      const auto& t = a->latency;
+      o.ms = {ms(t.total), ms(t.device), ms(t.encode), ms(t.link), ms(t.decode), ms(t.server)};
+      o.outputs = std::move(a->outputs);
+      for (const auto& out : o.outputs) returned += 4 * static_cast<double>(out.size());
+      if (!a->warning.empty()) say_once(a->warning);
+      if (whole) {
+        auto f = float_first(r.in);
+        if (f) o.float_first = *f;
+      }
+    }
+    plans->saw(o, returned);
+    if (plans->varies()) o.how = std::move(r.how);
+    if (interrupted.seen() && o.failure && o.failure->code == errc::cancelled) return;
+    if (auto added = book.add(o); !added) trouble = report(added.error());
+  };
+
+  auto due = clock_type::now();
+  for (std::size_t i = 0; i < work->requests() && !interrupted.seen() && trouble == exit_code::ok; ++i) {
+    while (waiting.size() >= static_cast<std::size_t>(options.in_flight)) end_one();
+    if (options.every.count() > 0) {
+      while (!interrupted.seen() && clock_type::now() < due) std::this_thread::sleep_for(std::min<clock_type::duration>(due - clock_type::now(), std::chrono::milliseconds(50)));
+      due += std::chrono::duration_cast<clock_type::duration>(options.every);
+    }
+    auto in = work->load(i);
+    if (!in) {
+      while (!waiting.empty()) end_one();
+      outcome o;
+      o.input = work->name(i);
+      o.failure = std::move(in).error();
+      if (auto added = book.add(o); !added) trouble = report(added.error());
+      continue;
+    }
+    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value()};
+    std::vector<tensor_view> views;
+    for (const auto& t : r.in.inputs) views.push_back(t.values.view());
+    encoded_input picture;
+    edge_request asked;
+    asked.inputs = views;
+    asked.how = &r.how;
+    asked.deadline = deadline;
+    asked.stop = interrupted.token();
+    const auto form = r.how.codings.empty() ? codec::raw : r.how.codings.front().coded_as;
+    if (form == codec::pixels || form == codec::image) {
+      picture.coded_as = form;
+      picture.bytes = form == codec::pixels ? r.in.inputs[0].pixels : r.in.inputs[0].file;
+      picture.order = form == codec::pixels ? value_order::nhwc : value_order::as_given;
+      asked.encoded = &picture;
+    }
+    result<request_id> id = picture.bytes.empty() && asked.encoded != nullptr
+      ? result<request_id>(error(errc::bad_input, fmt::format("codec {} needs a picture{}", to_string(form), form == codec::image ? " file" : "")))
+      : link.submit(asked);
+    if (!id) {
+      while (!waiting.empty()) end_one();
+      if (interrupted.seen()) break;
+      outcome o;
+      o.input = r.in.name;
+      o.failure = error(id.error().code, r.in.name + ": " + id.error().what);
+      if (auto added = book.add(o); !added) trouble = report(added.error());
+      continue;
+    }
+    r.id = *id;
+    waiting.push_back(std::move(r));
+  }
+  while (!waiting.empty()) end_one();
+  const auto code = book.finish();
+  if (interrupted.seen()) return exit_code::interrupted;
+  return trouble != exit_code::ok ? trouble : code;
+}
+
+}  // namespace
+
+void add_run(CLI::App& program, action& chosen)
+{
+  auto options = std::make_shared<run_command>();
+  auto* app = add_command(program, chosen, "run", "Be the edge: run the head here, send what crosses, let the cloud run the tail", options, run);
+  add_batch(*app, options->batch);
+  app->add_option("--connect", options->endpoint, "endpoint of 'narrows serve'")->type_name("EP")->capture_default_str();
+  add_parsed(*app, "--deadline", options->deadline, [](std::string_view t) {
+    auto d = parse_duration(t);
+    return d && d->count() >= 0.001 ? d : std::nullopt;
+  }, "a time of at least 1ms, such as 200ms or 2s", "every input has its answer, or an error, by then")->type_name("TIME")->default_str("5s");
+  add_parsed(*app, "--fallback", options->fallback, [](std::string_view t) -> std::optional<fallback_policy> {
+    if (t == "local") return fallback_policy::local;
+    if (t == "never") return fallback_policy::never;
+    return std::nullopt;
+  }, "local or never", "what becomes of an input that the cloud does not answer in time: local runs the tail here, never makes it an error")
+    ->type_name("local|never")->default_str("local");
+  app->add_option("--in-flight", options->in_flight, "inputs under way at once; from 2 on device, link and cloud work at the same time")
+    ->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();
+  add_parsed(*app, "--every", options->every, parse_duration, "a time such as 50ms", "start one input in this time, as a camera would; 0: as fast as they go")->type_name("TIME")->default_str("0");
+  app->add_flag("--explain", options->explain, "say on standard error which plan was chosen and why (a table says so anyway)");
+  app->add_flag("--compare-float", options->compare_float, "also run each input here in float and uncut, and count how often the first class is the same");
+  add_plan_options(*app, options->fixed, "Fixed plan (without --at the policy chooses; then --bits and --codec say from what)");
+  add_planning(*app, options->choice, "--require");
+  const auto group = "Security (off loopback an edge needs --key and --server-key)";
+  app->add_option("--key", options->key, "this edge's key pair, from 'narrows keygen'")->type_name("FILE")->group(group);
+  app->add_option("--server-key", options->server_key, "the cloud's public key, or a file with it")->type_name("KEY|FILE")->group(group);
+  app->add_flag("--plain", options->plain, "connect off loopback without keys: anyone on the way may read")->group(group);
+}
+
+}  // namespace narrows::tool

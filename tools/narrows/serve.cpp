@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <map>
+#include <mutex>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <narrows/net/server.hpp>
+
+#include "interrupt.hpp"
+#include "session.hpp"
+
+namespace narrows::tool {
+
+namespace {
+
+struct serve_options {
+  std::vector<std::string> models;
+  std::string endpoint = "tcp://127.0.0.1:5599";
+  int workers = 1;
+  std::size_t max_queue = 64;
+  std::string key;
+  std::string allow;
+  bool plain = false;
+  bool verbose = false;
+  engine_options engine;
+  preprocessing pictures;
+};
+
+// The port 0 is the system's way to say "any free one"; libzmq says "*".
+std::string bindable(std::string endpoint)
+{
+  if (endpoint.starts_with("tcp://") && endpoint.ends_with(":0")) endpoint.back() = '*';
+  return endpoint;
+}
+
+exit_code serve(const serve_options& options)
+{
+  interrupt interrupted;
+  std::vector<model> models;
+  std::map<std::string, preprocessing> pictures;   // by hash: names may be equal
+  std::string names;
+  for (const auto& file : options.models) {
+    auto m = open_model(file);
+    if (!m) return report(m.error());
+    auto how = options.pictures;
+    auto beside = beside_model(file);
+    if (!beside) return report(beside.error());
+    how.fill_from(*beside);
+    pictures[m->hash] = how;
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", m->name, m->hash.substr(0, 12));
+    models.push_back(std::move(m).value());
+  }
+  auto engine = open_engine(options.engine);
+  if (!engine) return report(engine.error());
+
+  cloud_options how;
+  how.endpoint = bindable(options.endpoint);
+  how.workers = options.workers;
+  how.threads = options.engine.threads;
+  how.max_queued = options.max_queue;
+  how.allow_plain = options.plain;
+  how.decode_input = [&pictures](const model& m, const descriptor& what, std::span<const std::uint8_t> payload, const shape& expected) -> result<tensor> {
+    const auto prepared = pictures.find(m.hash);
+    if (prepared == pictures.end()) return error(errc::internal, "no preprocessing for " + m.name);
+    if (what.coded_as == codec::pixels) return normalised(payload, prepared->second, expected);
+    auto decoded = decode_image(payload);
+    if (!decoded) return unexpected(std::move(decoded).error());
+    auto pixels = pixels_for(std::move(decoded).value(), prepared->second, expected);
+    if (!pixels) return unexpected(std::move(pixels).error());
+    return normalised(*pixels, prepared->second, expected);
+  };
+  const auto lines = std::make_shared<std::mutex>();
+  how.log = [lines, verbose = options.verbose](log_level level, std::string_view line) {
+    if (!verbose && level != log_level::warning && level != log_level::error) return;
+    const std::lock_guard lock(*lines);
+    fmt::print(stderr, "narrows: {}: {}\n", to_string(level), one_line(line));
+  };
+  if (!options.key.empty() || !options.allow.empty()) {
+    if (options.key.empty() || options.allow.empty())
+      return report(error(errc::authentication, "serve: --key and --allow go together"), "'narrows keygen FILE' makes a key; --allow lists public keys, one per line");
+    auto own = read_curve_keys(options.key);
+    if (!own) return report(own.error());
+    auto allowed = read_allowed_keys(options.allow);
+    if (!allowed) return report(allowed.error());
+    how.curve = curve_server{std::move(*own), std::move(*allowed)};
+  }
+  const std::string level(engine->level());
+  auto server = cloud::bind(std::move(models), std::move(engine).value(), std::move(how));
+  if (!server) {
+    const auto code = server.error().code;
+    return report(server.error(), code == errc::io_error ? "choose another --bind; port 0 takes a free one"
+      : code == errc::authentication ? "give --key and --allow, or --plain on a network you trust" : std::string_view{});
+  }
+  {
+    const std::lock_guard lock(*lines);
+    fmt::print(stderr, "narrows: serving {} on {}, {} worker{}, executor {}\n", names, server->endpoint(), options.workers, options.workers == 1 ? "" : "s", level);
+    std::fflush(stderr);
+  }
+  server->run(interrupted.token());
+  return exit_code::ok;   // being told to stop is how serving ends
+}
+
+}  // namespace
+
+void add_serve(CLI::App& program, action& chosen)
+{
+  auto options = std::make_shared<serve_options>();
+  auto* app = add_command(program, chosen, "serve", "Be the cloud: run the tails of cut networks for edges until SIGINT or SIGTERM", options, serve);
+  app->add_option("MODEL", options->models, "ONNX files, the same ones that the edges have")->required()->type_name("");
+  app->add_option("--bind", options->endpoint, "ZeroMQ endpoint; port 0 or * takes a free one, which is printed")->type_name("EP")->capture_default_str();
+  app->add_option("--workers", options->workers, "requests run at once")->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();
+  app->add_option("--max-queue", options->max_queue, "requests that may wait for a worker; more are refused")->check(CLI::Range(1, 1000000))->type_name("N")->capture_default_str();
+  add_engine(*app, options->engine);
+  app->add_flag("-v,--verbose", options->verbose, "log greetings and requests too, not only what went wrong");
+  const auto group = "Security (off loopback a cloud needs --key and --allow)";
+  app->add_option("--key", options->key, "the cloud's key pair, from 'narrows keygen'")->type_name("FILE")->group(group);
+  app->add_option("--allow", options->allow, "public keys of the edges let in, one per line")->type_name("FILE")->group(group);
+  app->add_flag("--plain", options->plain, "bind off loopback without keys: anyone who reaches the port may send")->group(group);
+  add_preprocessing(*app, options->pictures);
+}
+
+}  // namespace narrows::tool
