@@ -176,7 +176,7 @@ TEST_P(Kernel, SparseStreamsAreThoseOfTheReference)
 
 INSTANTIATE_TEST_SUITE_P(Every, Kernel,
   testing::Combine(testing::ValuesIn(available_kernels().begin(), available_kernels().end()), testing::Range(min_width, max_width + 1)),
-  [](const auto& info) { return std::string(std::get<0>(info.param)->name) + "_u" + std::to_string(std::get<1>(info.param)); });
+  [](const auto& which) { return std::string(std::get<0>(which.param)->name) + "_u" + std::to_string(std::get<1>(which.param)); });
 
 }  // namespace
 }  // namespace narrows
