@@ -51,7 +51,7 @@ template <std::size_t N>
   const vec s = divide(f, f + vec(2.0F));
   const vec z = s * s;
   const vec log_m = madd(-s, madd(-z, polynomial(z, series), f), f);
-  const vec e = xsimd::to_float(exponent) - xsimd::select(denormal, vec(25.0F), vec(0.0F));
+  const vec e = to_float(exponent) - xsimd::select(denormal, vec(25.0F), vec(0.0F));
   vec y = madd(e, vec(0.693359375F), madd(e, vec(-2.12194440e-4F), log_m));
   y = xsimd::select(value == vec(std::numeric_limits<float>::infinity()), value, y);
   y = xsimd::select(value == vec(0.0F), vec(-std::numeric_limits<float>::infinity()), y);
@@ -170,8 +170,8 @@ inline void apply(const op::unary& u, const float* in, float* out, std::size_t n
   case kind::abs: return to([&](const vec& x) { return xsimd::abs(x); });
   case kind::neg: return to([&](const vec& x) { return -x; });
   case kind::reciprocal: return to([&](const vec& x) { return divide(one, x); });
-  case kind::floor: return to([&](const vec& x) { return xsimd::floor(x); });
-  case kind::ceil: return to([&](const vec& x) { return xsimd::ceil(x); });
+  case kind::floor: return to([&](const vec& x) { return round_down(x); });
+  case kind::ceil: return to([&](const vec& x) { return round_up(x); });
   case kind::erf: return to([&](const vec& x) { return error_function(x); });
   case kind::softplus: return to([&](const vec& x) { return soft_plus(x); });
   case kind::softsign: return to([&](const vec& x) { return divide(x, xsimd::abs(x) + one); });

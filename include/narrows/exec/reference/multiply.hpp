@@ -60,37 +60,34 @@ void multiply(const product& p) noexcept
   const float* read = Side == weights_side::left ? p.right : p.left;
   bool first = !p.resume;
   for (std::size_t left_over = p.depth;;) {
-    std::array<std::array<vec, Vectors>, Rows> sum;
-    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) {
+    vec sum[Rows][Vectors];
+    NARROWS_EXEC_UNROLLED for (std::size_t i = 0; i < Rows; ++i)
+      NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < Vectors; ++j) {
         if (!first || p.start == nullptr) sum[i][j] = vec(0.0F);
         else if constexpr (Side == weights_side::left) sum[i][j] = vec(p.start[i]);
         else sum[i][j] = load(p.start + j * lanes);
-      });
-    });
+      }
     const std::size_t steps = left_over < chunk ? left_over : chunk;
     for (std::size_t k = 0; k < steps; ++k) {
       const float* left = Side == weights_side::left ? packed : read + offset[k];
       const float* right = Side == weights_side::left ? read + offset[k] : packed;
-      std::array<vec, Vectors> column;
-      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { column[j] = load(right + j * lanes); });
-      unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
+      vec column[Vectors];
+      NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < Vectors; ++j) column[j] = load(right + j * lanes);
+      NARROWS_EXEC_UNROLLED for (std::size_t i = 0; i < Rows; ++i) {
         const vec row(left[i]);
-        unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { sum[i][j] = madd(row, column[j], sum[i][j]); });
-      });
+        NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < Vectors; ++j) sum[i][j] = madd(row, column[j], sum[i][j]);
+      }
       packed += Side == weights_side::left ? Rows : Vectors * lanes;
     }
     offset += steps;
     left_over -= steps;
     if (!first)
-      unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-        unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { sum[i][j] = load(place(i, j)) + sum[i][j]; });
-      });
+      NARROWS_EXEC_UNROLLED for (std::size_t i = 0; i < Rows; ++i)
+        NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < Vectors; ++j) sum[i][j] = load(place(i, j)) + sum[i][j];
     first = false;
     const vec low(left_over == 0 ? p.low : -std::numeric_limits<float>::infinity()), high(left_over == 0 ? p.high : std::numeric_limits<float>::infinity());
-    unrolled<Rows>([&](auto i) __attribute__((always_inline)) {
-      unrolled<Vectors>([&](auto j) __attribute__((always_inline)) { store(place(i, j), smaller(high, larger(low, sum[i][j]))); });
-    });
+    NARROWS_EXEC_UNROLLED for (std::size_t i = 0; i < Rows; ++i)
+      NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < Vectors; ++j) store(place(i, j), smaller(high, larger(low, sum[i][j])));
     if (left_over == 0) return;
   }
 }

@@ -6,16 +6,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
-#include <utility>
 
 #include <xsimd/xsimd.hpp>
 
 #include <narrows/exec/reference/isa.hpp>
 
+/// Before a loop of few steps, known to the compiler, over registers: without it they would live in memory.
+#if defined(__clang__)
+#  define NARROWS_EXEC_UNROLLED _Pragma("unroll")
+#else
+#  define NARROWS_EXEC_UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 /// The few vector operations that the executor is made of, each with the same bits on every instruction set for
 /// every input. xsimd supplies them wherever its definition is that strict; its `/` and `sqrt` on NEON are estimates
-/// and its min/max follow the hardware's view of NaN and -0, so those are spelt out here.
+/// and its min/max follow the hardware's view of NaN and -0, so those are spelt out here. For AVX-512, intrinsics are
+/// taken in their masked form (all lanes): the plain ones warn of an uninitialised '__Y' in g++ 12 (GCC bug 105593).
 namespace narrows::exec::inline NARROWS_EXEC_ISA {
 
 using vec = xsimd::batch<float>;
@@ -49,7 +55,7 @@ template <class Float>
 #if defined(__aarch64__)
   return vec(vbslq_f32(vcgtq_f32(a, b), a, b));
 #elif defined(__AVX512F__)
-  return vec(_mm512_mask_max_ps(a, 0xFFFF, a, b));  // the form without a mask trips GCC bug 105593
+  return vec(_mm512_mask_max_ps(a, 0xFFFF, a, b));
 #else
   return xsimd::max(a, b);
 #endif
@@ -60,7 +66,7 @@ template <class Float>
 #if defined(__aarch64__)
   return vec(vbslq_f32(vcltq_f32(a, b), a, b));
 #elif defined(__AVX512F__)
-  return vec(_mm512_mask_min_ps(a, 0xFFFF, a, b));  // the form without a mask trips GCC bug 105593
+  return vec(_mm512_mask_min_ps(a, 0xFFFF, a, b));
 #else
   return xsimd::min(a, b);
 #endif
@@ -77,8 +83,34 @@ template <class Float>
 {
 #if defined(__aarch64__)
   return vec(vsqrtq_f32(a));
+#elif defined(__AVX512F__)
+  return vec(_mm512_maskz_sqrt_ps(0xFFFF, a));
 #else
   return xsimd::sqrt(a);
+#endif
+}
+[[nodiscard, gnu::always_inline]] inline vec to_float(const int_vec& v) noexcept
+{
+#if defined(__AVX512F__)
+  return vec(_mm512_maskz_cvtepi32_ps(0xFFFF, v));
+#else
+  return xsimd::to_float(v);
+#endif
+}
+[[nodiscard, gnu::always_inline]] inline vec round_down(const vec& v) noexcept
+{
+#if defined(__AVX512F__)
+  return vec(_mm512_maskz_roundscale_ps(0xFFFF, v, _MM_FROUND_TO_NEG_INF));
+#else
+  return xsimd::floor(v);
+#endif
+}
+[[nodiscard, gnu::always_inline]] inline vec round_up(const vec& v) noexcept
+{
+#if defined(__AVX512F__)
+  return vec(_mm512_maskz_roundscale_ps(0xFFFF, v, _MM_FROUND_TO_POS_INF));
+#else
+  return xsimd::ceil(v);
 #endif
 }
 
@@ -140,15 +172,6 @@ template <int Bits>
   v.store_aligned(part);
   std::copy_n(part, n, p);
 #endif
-}
-
-/// Calls f(std::integral_constant<std::size_t, 0>), ... , N - 1, unrolled at any optimisation level.
-template <std::size_t N, class F>
-[[gnu::always_inline]] inline void unrolled(F&& f)
-{
-  [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<std::size_t, I>{}), ...);
-  }(std::make_index_sequence<N>{});
 }
 
 /// out[i] = f(in[i]) for n values; `in` may be `out`. The last few go through the same vector code.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include <narrows/core/tensor.hpp>
@@ -25,21 +26,21 @@ void slide(const std::vector<std::ptrdiff_t>& tap, const float* weight, float st
   const auto pass = [&](std::size_t at, auto width) __attribute__((always_inline)) {
     constexpr std::size_t w = decltype(width)::value;
     vec sum[w];
-    unrolled<w>([&](auto j) __attribute__((always_inline)) { sum[j] = vec(start); });
+    NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < w; ++j) sum[j] = vec(start);
     for (std::size_t t = 0; t < tap.size(); ++t) {
       const float* p = from + tap[t] + at;
       if constexpr (Kind == sliding::weighted) {
         const vec factor(weight[t]);
-        unrolled<w>([&](auto j) __attribute__((always_inline)) { sum[j] = madd(factor, load(p + j * lanes), sum[j]); });
+        NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < w; ++j) sum[j] = madd(factor, load(p + j * lanes), sum[j]);
       } else if constexpr (Kind == sliding::maximum) {
-        unrolled<w>([&](auto j) __attribute__((always_inline)) { sum[j] = larger(sum[j], load(p + j * lanes)); });
+        NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < w; ++j) sum[j] = larger(sum[j], load(p + j * lanes));
       } else {
-        unrolled<w>([&](auto j) __attribute__((always_inline)) { sum[j] = sum[j] + load(p + j * lanes); });
+        NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < w; ++j) sum[j] = sum[j] + load(p + j * lanes);
       }
     }
-    unrolled<w>([&](auto j) __attribute__((always_inline)) { sum[j] = bounds(sum[j]); });
+    NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < w; ++j) sum[j] = bounds(sum[j]);
     if (n < lanes) return store_part(out, sum[0], n);
-    unrolled<w>([&](auto j) __attribute__((always_inline)) { store(out + at + j * lanes, sum[j]); });
+    NARROWS_EXEC_UNROLLED for (std::size_t j = 0; j < w; ++j) store(out + at + j * lanes, sum[j]);
   };
   std::size_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) pass(i, std::integral_constant<std::size_t, 4>{});

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One thread of the reference executor against one thread of OpenCV's dnn module, request by request in turn, on the
+// models given. Times are processor time of this process, so that a busy machine spoils both alike; `wall` is beside it.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <opencv2/core.hpp>
+#include <opencv2/dnn.hpp>
+
+#include <narrows/exec/module.hpp>
+#include <narrows/graph/cost.hpp>
+#include <narrows/onnx/import.hpp>
+
+namespace {
+
+struct sample {
+  double processor, wall;  // milliseconds
+};
+
+template <class F>
+sample timed(F&& f)
+{
+  const auto processor = [] {
+    timespec t{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+  };
+  const auto start = std::chrono::steady_clock::now();
+  const double before = processor();
+  f();
+  const double used = processor() - before;
+  return {used, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count()};
+}
+
+struct summary {
+  double least, median, spread;  // spread: half the distance between the quartiles, of the median
+};
+summary summarise(std::vector<double> x)
+{
+  std::sort(x.begin(), x.end());
+  const auto at = [&](double q) { return x[static_cast<std::size_t>(q * static_cast<double>(x.size() - 1))]; };
+  return {x.front(), at(0.5), (at(0.75) - at(0.25)) / 2 / at(0.5)};
+}
+
+int usage()
+{
+  std::fputs("usage: narrows_bench_exec [--level L] [--repeats N] [--nodes] MODEL.onnx...\n", stderr);
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv)
+{
+  std::string level = "auto";
+  int repeats = 30;
+  bool nodes = false;
+  std::vector<std::string> files;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--nodes") nodes = true;
+    else if ((arg == "--level" || arg == "--repeats") && i + 1 < argc) (arg == "--level" ? level = argv[++i] : (repeats = std::atoi(argv[++i]), level));
+    else if (!arg.empty() && arg[0] == '-') return usage();
+    else files.push_back(arg);
+  }
+  if (files.empty() || repeats < 1) return usage();
+  const auto engine = narrows::load_engine(level);
+  if (!engine) return std::fprintf(stderr, "%s\n", engine.error().text().c_str()), 1;
+  cv::setNumThreads(1);
+
+  std::printf("%-24s %8s | %9s %9s %7s %7s | %9s %9s %7s | %6s | %s\n", "model", "MACs/M", "ours min", "median ms", "spread", "GFLOP/s", "OpenCV min", "median ms", "spread", "ratio", "wall medians");
+  double product = 1;
+  for (const auto& file : files) {
+    const auto model = narrows::load_onnx(file);
+    if (!model) return std::fprintf(stderr, "%s\n", model.error().text().c_str()), 1;
+    const auto slice = narrows::whole_slice(model->network);
+    auto executor = engine->load(slice);
+    if (!executor) return std::fprintf(stderr, "%s\n", executor.error().text().c_str()), 1;
+    narrows::tensor in(executor->inputs()[0].dims);
+    std::mt19937 random(1);
+    for (float& x : in.values()) x = std::uniform_real_distribution<float>(-1, 1)(random);
+    std::vector<narrows::tensor> out;
+    std::vector<narrows::mutable_tensor_view> to;
+    for (const auto& o : executor->outputs()) out.emplace_back(o.dims);
+    for (auto& o : out) to.push_back(o.view());
+    const std::vector<narrows::tensor_view> from{in.view()};
+    narrows::run_options how;
+    const auto ours = [&] {
+      if (const auto done = executor->run(from, to, how); !done) {
+        std::fprintf(stderr, "%s\n", done.error().text().c_str());
+        std::exit(1);
+      }
+    };
+
+    auto net = cv::dnn::readNetFromONNX(file);
+    net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
+    net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
+    std::vector<int> extents;
+    for (const auto e : in.dims().dims()) extents.push_back(static_cast<int>(e));
+    const cv::Mat blob(extents, CV_32F, in.values().data());
+    const auto names = net.getUnconnectedOutLayersNames();
+    std::vector<cv::Mat> answers;
+    const auto theirs = [&] {
+      net.setInput(blob);
+      net.forward(answers, names);
+    };
+
+    for (int i = 0; i < 2; ++i) ours(), theirs();
+    std::vector<double> a, b, a_wall, b_wall, ratios;
+    for (int i = 0; i < repeats; ++i) {
+      const auto x = timed(ours), y = timed(theirs);
+      a.push_back(x.processor), b.push_back(y.processor), a_wall.push_back(x.wall), b_wall.push_back(y.wall);
+      ratios.push_back(y.processor / x.processor);
+    }
+    const auto macs = static_cast<double>(narrows::multiply_adds(*model->network));
+    const auto s = summarise(a), t = summarise(b);
+    const double ratio = summarise(ratios).median;
+    product *= ratio;
+    std::printf("%-24s %8.0f | %9.2f %9.2f %6.0f%% %7.1f | %9.2f %9.2f %6.0f%% | %6.2f | %.2f %.2f\n", model->name.c_str(), macs * 1e-6, s.least, s.median, s.spread * 100,
+                2 * macs / s.median * 1e-6, t.least, t.median, t.spread * 100, ratio, summarise(a_wall).median, summarise(b_wall).median);
+
+    if (nodes) {
+      std::map<std::size_t, std::vector<double>> spent;
+      how.on_node = [&](narrows::node_id n, std::chrono::nanoseconds d) { spent[narrows::index(n)].push_back(std::chrono::duration<double, std::micro>(d).count()); };
+      for (int i = 0; i < repeats; ++i) ours();
+      for (auto& [n, times] : spent) {
+        const auto& node = (*model->network)[static_cast<narrows::node_id>(n)];
+        const double us = summarise(times).least, flops = 2 * static_cast<double>(narrows::multiply_adds(*model->network, static_cast<narrows::node_id>(n)));
+        std::printf("  %-12s in %-16s out %-16s %9.1f us %7.1f GFLOP/s  %s\n", node.type.c_str(), narrows::to_string((*model->network)[node.inputs[0]].dims).c_str(),
+                    narrows::to_string((*model->network)[node.outputs[0]].dims).c_str(), us, flops / us * 1e-3,
+                    node.inputs.size() > 1 ? narrows::to_string((*model->network)[node.inputs[1]].dims).c_str() : "");
+      }
+    }
+  }
+  std::printf("geometric mean of the ratios (OpenCV's time / ours): %.2f\n", std::pow(product, 1.0 / static_cast<double>(files.size())));
+}
