@@ -2,6 +2,7 @@
 // Another engine, which shares nothing with this project, runs the two files of a cut to the answer of the whole.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -10,14 +11,45 @@
 #include <opencv2/dnn.hpp>
 
 #include <narrows/onnx/export.hpp>
+#include <narrows/onnx/onnx.pb.h>
 #include <onnx/onnx_models.hpp>
 
 namespace narrows {
 namespace {
 
+/// OpenCV 4.6 reads the bounds of Clip as attributes, as they were before opset 11, and not as inputs.
+std::vector<std::uint8_t> with_bounds_as_attributes(const std::vector<std::uint8_t>& file)
+{
+  onnx_wire::Model m;
+  EXPECT_TRUE(m.ParseFromArray(file.data(), static_cast<int>(file.size())));
+  const auto bound = [&](const std::string& name) {
+    for (const auto& t : m.graph().initializer())
+      if (t.name() == name) {
+        float x = 0;
+        if (t.float_data_size() == 1) return t.float_data(0);
+        if (t.raw_data().size() == sizeof x) std::memcpy(&x, t.raw_data().data(), sizeof x);
+        return x;
+      }
+    ADD_FAILURE() << "no constant '" << name << "'";
+    return 0.0F;
+  };
+  for (auto& n : *m.mutable_graph()->mutable_node()) {
+    if (n.op_type() != "Clip" || n.input_size() != 3) continue;
+    for (const int i : {1, 2}) {
+      auto& a = *n.add_attribute();
+      a.set_name(i == 1 ? "min" : "max");
+      a.set_type(1);   // FLOAT
+      a.set_f(bound(n.input(i)));
+    }
+    n.mutable_input()->DeleteSubrange(1, 2);
+  }
+  const auto bytes = m.SerializeAsString();
+  return {bytes.begin(), bytes.end()};
+}
+
 cv::Mat forward(const std::vector<std::uint8_t>& file, const cv::Mat& x)
 {
-  auto net = cv::dnn::readNetFromONNX(file);
+  auto net = cv::dnn::readNetFromONNX(with_bounds_as_attributes(file));
   net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
   net.enableFusion(false);
   net.setInput(x);

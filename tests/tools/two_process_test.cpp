@@ -136,7 +136,7 @@ TEST(TwoProcesses, APolicyChoosesAndSeveralInputsAreUnderWay)
 {
   test::cloud_process cloud({network, "--workers", "2"});
   for (const std::string policy : {"best", "device-only", "cloud-only"}) {
-    const auto f = narrows({"run", network, pictures, "--limit", "20", "--connect", cloud.endpoint(), "--in-flight", "4", "--policy", policy, "--explain", "-o", "json"});
+    const auto f = narrows({"run", network, pictures, "--connect", cloud.endpoint(), "--in-flight", "4", "--policy", policy, "--explain", "-o", "json"});
     ASSERT_EQ(f.code, 0) << f.err;
     const auto all = json::parse(f.out);
     EXPECT_EQ(all.at("summary").at("inputs"), 20);
@@ -157,18 +157,18 @@ TEST(TwoProcesses, KillingTheCloudHalfWayLosesNoAnswer)
   test::cloud_process cloud({network});
   const auto cuts = json::parse(narrows({"inspect", network, "-o", "json"}).out).at("cuts");
   const auto name = cuts[cuts.size() / 2].at("name").get<std::string>();
-  test::process edge({"run", network, pictures, "--limit", "24", "--connect", cloud.endpoint(), "--at", name, "--codec", "raw", "--every", "100ms", "--in-flight", "2", "--deadline", "5s",
+  test::process edge({"run", network, pictures, "--connect", cloud.endpoint(), "--at", name, "--codec", "raw", "--every", "100ms", "--in-flight", "2", "--deadline", "5s",
     "--save-output", folder / "run", "-o", "csv"});
   ASSERT_TRUE(edge.says(",remote,")) << edge.err();
   cloud.program().signal(SIGKILL);
   ASSERT_EQ(edge.wait(std::chrono::minutes(2)), 0) << edge.err();
   const auto out = edge.out();
-  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 25) << "a head and one line per input";
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 21) << "a head and one line per input";
   EXPECT_THAT(out, HasSubstr(",remote,"));
   EXPECT_THAT(out, HasSubstr(",fallback,"));
   EXPECT_EQ(out.find(",error,"), std::string::npos);
   EXPECT_THAT(edge.err(), HasSubstr("narrows: warning: "));
-  ASSERT_EQ(narrows({"infer", network, pictures, "--limit", "24", "--save-output", folder / "whole"}).code, 0);
+  ASSERT_EQ(narrows({"infer", network, pictures, "--save-output", folder / "whole"}).code, 0);
   EXPECT_EQ(saved(folder / "run"), saved(folder / "whole")) << "answers of the device and of the cloud are the same bits";
 }
 
@@ -197,7 +197,7 @@ TEST(TwoProcesses, ALateCloudIsCodeFiveOrAFallback)
 {
   // A cloud that is stopped in its tracks after the greeting: it is there and does not answer.
   test::cloud_process cloud({network});
-  test::process edge({"run", network, pictures, "--limit", "40", "--every", "100ms", "--connect", cloud.endpoint(), "--at", "input", "--codec", "raw", "--fallback", "never",
+  test::process edge({"run", network, pictures, "--every", "100ms", "--connect", cloud.endpoint(), "--at", "input", "--codec", "raw", "--fallback", "never",
     "--deadline", "400ms", "-o", "csv"});
   ASSERT_TRUE(edge.says(",remote,")) << edge.err();
   cloud.program().signal(SIGSTOP);

@@ -180,6 +180,7 @@ result<void> answer_book::add(const outcome& o)
       has ? classes.full_name_of(class_of(top[0].first)) : "", o.failure ? "error" : std::string(o.from), fmt::format("{}", o.bytes_sent),
       fmt::format("{:.4f}", o.ms.total), fmt::format("{:.4f}", o.ms.device), fmt::format("{:.4f}", o.ms.encode), fmt::format("{:.4f}", o.ms.link),
       fmt::format("{:.4f}", o.ms.decode), fmt::format("{:.4f}", o.ms.server)});
+    std::fflush(stdout);   // whoever reads along sees each answer when it is there
     break;
   }
   case output_format::table: {
@@ -191,7 +192,10 @@ result<void> answer_book::add(const outcome& o)
       if (classes.has_labels()) cells.push_back(i == 0 && label ? shortened(classes.name_of(*label), 20) : "");
       std::string answer = has ? shortened(classes.name_of(k), 24) : "";
       if (!has && !o.outputs.empty())
-        for (const auto& t : o.outputs) answer += (answer.empty() ? "" : " ") + to_string(t.dims());
+        for (const auto& t : o.outputs) {
+          if (!answer.empty()) answer += ' ';
+          answer += to_string(t.dims());
+        }
       cells.push_back(o.failure ? "error" : answer);
       cells.push_back(has ? score_text(top[i].second) : "");
       if (how_.remote) cells.push_back(i == 0 ? std::string(o.failure ? "error" : o.from) : "");

@@ -37,7 +37,10 @@ std::uint64_t bytes_at(const graph& g, const cut& c, int bits)
 std::string output_shapes(const graph& g, const node& n)
 {
   std::string text;
-  for (const auto v : n.outputs) text += (text.empty() ? "" : " ") + to_string(g[v].dims);
+  for (const auto v : n.outputs) {
+    if (!text.empty()) text += ' ';
+    text += to_string(g[v].dims);
+  }
   return text;
 }
 
@@ -52,7 +55,10 @@ std::string crossing_text(const graph& g, const cut& c)
 {
   if (c.tensors.empty()) return "";
   std::string text;
-  for (const auto v : c.tensors) text += (text.empty() ? "" : " + ") + to_string(g[v].dims);
+  for (const auto v : c.tensors) {
+    if (!text.empty()) text += " + ";
+    text += to_string(g[v].dims);
+  }
   return text;
 }
 

@@ -145,7 +145,10 @@ result<class_book> class_book::open(const preprocessing& how)
     } else {   // one name per line
       for (std::size_t i = 0; i < rows->size(); ++i) {
         std::string name;
-        for (const auto& f : (*rows)[i]) name += (name.empty() ? "" : ",") + f;
+        for (const auto& f : (*rows)[i]) {
+          if (!name.empty()) name += ',';
+          name += f;
+        }
         book.names_[static_cast<int>(i)] = name;
       }
     }
