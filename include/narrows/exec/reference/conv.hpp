@@ -194,7 +194,7 @@ private:
 
   void run_right(const job& j, std::size_t first, std::size_t last, float* sums) const
   {
-    constexpr std::size_t block = 2 * chunk;  // rows of a weight panel that stay in the first-level cache
+    constexpr std::size_t block = 8 * chunk;  // rows of a weight panel that stay in the first-level cache
     product p;
     p.pitch = right_weights::wide;
     for (std::size_t i = first; i < last; ++i) {

@@ -17,7 +17,7 @@
 /// not on the tile, and not on whether a sum was left in `out` as float32 between two chunks and taken up again.
 namespace narrows::exec::inline NARROWS_EXEC_ISA {
 
-inline constexpr std::size_t chunk = 128;
+inline constexpr std::size_t chunk = 32;
 
 /// Where a kernel finds its operands. Row k of either side starts `offset[k]` floats from its base; without a table,
 /// rows follow each other densely (Rows or Vectors * lanes floats each), which is how weights are laid out at load.
