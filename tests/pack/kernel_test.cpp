@@ -81,7 +81,7 @@ TEST_P(Kernel, UnpacksAnyBytesLikeTheReference)
 {
   with_code([&](auto zero) {
     using code = decltype(zero);
-    for (const std::size_t n : {5, 512, 1300}) {
+    for (const std::size_t n : {5U, 512U, 1300U}) {
       const auto bytes = test::random_codes<std::uint8_t>(packed_bytes(n, bits), 8, source);
       std::vector<code> expected(n);
       std::vector<code> codes(n);
@@ -132,7 +132,7 @@ TEST_P(Kernel, DequantisesLikeTheReference)
   with_code([&](auto zero) {
     using code = decltype(zero);
     for (const auto& a : mappings())
-      for (const std::size_t n : {1, 31, 513, 1543}) {
+      for (const std::size_t n : {1U, 31U, 513U, 1543U}) {
         SCOPED_TRACE("n " + std::to_string(n) + " scale " + std::to_string(a.scale) + " zero " + std::to_string(a.zero));
         const guarded<std::uint8_t> packed(test::random_codes<std::uint8_t>(packed_bytes(n, bits), 8, source));
         std::vector<float> expected(n);
@@ -149,7 +149,7 @@ TEST_P(Kernel, SparseStreamsAreThoseOfTheReference)
   with_code([&](auto zero) {
     using code = decltype(zero);
     for (const std::size_t n : lengths)
-      for (const std::uint64_t zeros : {0, 1, 5, 10}) {  // of ten
+      for (const std::uint64_t zeros : {0U, 1U, 5U, 10U}) {  // of ten
         SCOPED_TRACE("n " + std::to_string(n) + " zeros " + std::to_string(zeros) + "0 % seed " + std::to_string(test::seed));
         auto codes = test::random_codes<code>(n, bits, source);
         for (auto& c : codes)

@@ -14,7 +14,7 @@ TEST(Linear, StreamIsTheNaiveBitLoopAndConvertsBack)
 {
   test::random_source source;
   for (int bits = min_width; bits <= max_width; ++bits)
-    for (const std::size_t n : {0, 1, 7, 8, 31, 511, 512, 513, 1300}) {
+    for (const std::size_t n : {0U, 1U, 7U, 8U, 31U, 511U, 512U, 513U, 1300U}) {
       SCOPED_TRACE(std::to_string(n) + " values of " + std::to_string(bits) + " bits");
       const auto codes = test::random_codes<std::uint16_t>(n, bits, source);
       std::vector<std::uint8_t> expected((n * static_cast<std::size_t>(bits) + 7) / 8);

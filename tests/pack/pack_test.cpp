@@ -22,7 +22,7 @@ TEST(Pack, CompileTimeAndRunTimeWidthsGiveTheSameBytes)
 {
   test::random_source source;
   for_each_width([&]<int Bits>(width<Bits>) {
-    for (const std::size_t n : {0, 1, 100, 512, 3136}) {
+    for (const std::size_t n : {0U, 1U, 100U, 512U, 3136U}) {
       const auto codes = test::random_codes<code_t<Bits>>(n, Bits, source);
       std::vector<std::uint8_t> fixed(packed_bytes<Bits>(n));
       std::vector<std::uint8_t> dynamic(fixed.size());

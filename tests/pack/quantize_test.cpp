@@ -32,8 +32,8 @@ TEST(Quantize, GroupsOfAnySizeShareOneStreamOfBlocks)
 {
   test::random_source source;
   for (const int bits : {1, 4, 7, 8, 9, 13, 16})
-    for (const std::size_t inner : {1, 3, 8, 49, 169, 512, 700, 1536})
-      for (const std::size_t count : {1, 2, 5}) {
+    for (const std::size_t inner : {1U, 3U, 8U, 49U, 169U, 512U, 700U, 1536U})
+      for (const std::size_t count : {1U, 2U, 5U}) {
         SCOPED_TRACE("bits " + std::to_string(bits) + " inner " + std::to_string(inner) + " groups " + std::to_string(count));
         const std::size_t n = 2 * count * inner + (inner > 1 ? inner / 2 : 0);  // ends within a group
         const auto x = test::random_floats(n, -3, 30, source);
@@ -53,7 +53,7 @@ TEST(Quantize, GroupsOfAnySizeShareOneStreamOfBlocks)
 
 TEST(Quantize, SaysThatAValueWasNotFinite)
 {
-  for (const std::size_t n : {1, 40, 512, 600, 1536})
+  for (const std::size_t n : {1U, 40U, 512U, 600U, 1536U})
     for (const std::size_t at : {std::size_t{0}, n / 2, n - 1})
       for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
         std::vector<float> x(n, 1.5F);

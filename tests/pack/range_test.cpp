@@ -104,7 +104,7 @@ TEST(Range, MinMaxFindsTheEndsAndRefusesWhatIsNotFinite)
 TEST(Range, GroupsAreFittedEachByItself)
 {
   test::random_source source;
-  for (const std::size_t inner : {1, 7, 49, 600}) {
+  for (const std::size_t inner : {1U, 7U, 49U, 600U}) {
     const auto x = test::random_floats(2 * 5 * inner, -2, 3, source);
     std::vector<affine> scales(5);
     ASSERT_EQ(fit_min_max(x, inner, 8, scales), errc::ok);

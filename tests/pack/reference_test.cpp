@@ -30,7 +30,7 @@ TEST(Reference, EveryBitStandsWhereTheFormatSays)
 {
   test::random_source source;
   for (int bits = min_width; bits <= max_width; ++bits)
-    for (const std::size_t n : {1, 5, 8, 9, 17, 100, 511, 512, 513, 700, 1100}) {
+    for (const std::size_t n : {1U, 5U, 8U, 9U, 17U, 100U, 511U, 512U, 513U, 700U, 1100U}) {
       const auto codes = test::random_codes<std::uint16_t>(n, bits, source);
       std::vector<std::uint8_t> bytes(packed_bytes(n, bits), 0xAA);
       reference::pack(std::span<const std::uint16_t>(codes), bits, std::span(bytes));

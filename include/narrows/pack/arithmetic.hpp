@@ -51,6 +51,7 @@ struct quantizer {
   /// Code of one value; NaN gives 0.
   [[nodiscard]] constexpr std::uint32_t operator()(float x) const noexcept
   {
+    if (x != x) return 0;  // before any arithmetic: clang takes no NaN result in constant evaluation
     const float y = x * inverse;
     if (!(y > low)) return 0;
     if (!(y < high)) return largest;

@@ -148,9 +148,9 @@ template <code_unit Code>
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
   if (const auto e = check(a, bits); e != errc::ok) return e;
   if (codes.size() < x.size()) return errc::short_buffer;
-  const bool finite = std::is_constant_evaluated()
-    ? reference::quantize(x, a, bits, codes)
-    : detail::quantize_range(best_kernels(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
+  bool finite;
+  if (std::is_constant_evaluated()) finite = reference::quantize(x, a, bits, codes);
+  else finite = detail::quantize_range(best_kernels(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
   return finite ? errc::ok : errc::not_finite;
 }
 
