@@ -6,7 +6,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -18,6 +21,7 @@
 #include <narrows/exec/module.hpp>
 #include <narrows/graph/cost.hpp>
 #include <narrows/onnx/import.hpp>
+#include <narrows/onnx/onnx.pb.h>
 
 namespace {
 
@@ -48,6 +52,39 @@ summary summarise(std::vector<double> x)
   std::sort(x.begin(), x.end());
   const auto at = [&](double q) { return x[static_cast<std::size_t>(q * static_cast<double>(x.size() - 1))]; };
   return {x.front(), at(0.5), (at(0.75) - at(0.25)) / 2 / at(0.5)};
+}
+
+std::string bytes_of(const std::string& file)
+{
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// The model with Clip's bounds as attributes, as before opset 11: OpenCV 4.6 does not read them from constants.
+std::string with_clip_attributes(const std::string& bytes)
+{
+  narrows::onnx_wire::Model model;
+  if (!model.ParseFromString(bytes)) return bytes;
+  std::map<std::string, float> scalars;
+  const auto keep = [&](const std::string& name, const narrows::onnx_wire::Tensor& t) {
+    if (t.float_data_size() == 1) scalars[name] = t.float_data(0);
+    else if (t.data_type() == 1 && t.raw_data().size() == sizeof(float)) std::memcpy(&scalars[name], t.raw_data().data(), sizeof(float));
+  };
+  auto& g = *model.mutable_graph();
+  for (const auto& t : g.initializer()) keep(t.name(), t);
+  for (const auto& n : g.node())
+    if (n.op_type() == "Constant" && n.attribute_size() == 1) keep(n.output(0), n.attribute(0).t());
+  for (auto& n : *g.mutable_node()) {
+    if (n.op_type() != "Clip" || n.input_size() != 3) continue;
+    for (const int i : {1, 2}) {
+      auto& a = *n.add_attribute();
+      a.set_name(i == 1 ? "min" : "max");
+      a.set_type(1);
+      a.set_f(scalars[n.input(i)]);
+    }
+    n.mutable_input()->DeleteSubrange(1, 2);
+  }
+  return model.SerializeAsString();
 }
 
 int usage()
@@ -100,7 +137,8 @@ int main(int argc, char** argv)
       }
     };
 
-    auto net = cv::dnn::readNetFromONNX(file);
+    const auto theirs_model = with_clip_attributes(bytes_of(file));
+    auto net = cv::dnn::readNetFromONNX(theirs_model.data(), theirs_model.size());
     net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
     net.setPreferableTarget(cv::dnn::DNN_TARGET_CPU);
     std::vector<int> extents;
@@ -113,7 +151,10 @@ int main(int argc, char** argv)
       net.forward(answers, names);
     };
 
-    for (int i = 0; i < 2; ++i) ours(), theirs();
+    for (int i = 0; i < 2; ++i) {
+      ours();
+      theirs();
+    }
     std::vector<double> a, b, a_wall, b_wall, ratios;
     for (int i = 0; i < repeats; ++i) {
       const auto x = timed(ours), y = timed(theirs);
