@@ -257,6 +257,22 @@ TEST(Program, TestsItself)
   EXPECT_THAT(f.out, HasSubstr("kernels scalar"));
 }
 
+TEST(Program, TakesTheKernelsThatTheEnvironmentNames)
+{
+  ASSERT_EQ(::setenv("NARROWS_ISA", "scalar", 1), 0);
+  const auto forced = narrows({"selftest", "-o", "json"});
+  ::setenv("NARROWS_ISA", "nosuch", 1);
+  const auto unknown = narrows({"selftest"});
+  ::unsetenv("NARROWS_ISA");
+  ASSERT_EQ(forced.code, 0) << forced.err;
+  const auto all = json::parse(forced.out);
+  for (const auto& part : all.at("parts"))
+    if (part.at("part").get<std::string>().rfind("kernels ", 0) == 0) {
+      EXPECT_EQ(part.at("in_use").get<bool>(), part.at("part") == "kernels scalar");
+    }
+  test::expect_one_error(unknown, 2, "nosuch");
+}
+
 TEST(Program, MakesKeysThatOnlyTheirOwnerReads)
 {
   const test::scratch folder;
@@ -293,6 +309,33 @@ TEST(Program, NamesTheCauseOfEveryBadModel)
   renamed[where + 3] = 'w';
   test::write_text(folder / "renamed.onnx", renamed);
   test::expect_one_error(narrows({"inspect", folder / "renamed.onnx"}), 3, "Conw");
+}
+
+// A field of a protobuf message that holds text or another message: short ones only.
+std::string field(int number, const std::string& content)
+{
+  std::string out;
+  out += static_cast<char>(number << 3 | 2);
+  out += static_cast<char>(content.size());
+  return out + content;
+}
+
+TEST(Program, NamesTheCycleOfAModel)
+{
+  // Two Relu nodes that read each other: ModelProto.graph (7) with nodes (1: input 1, output 2, name 3, op_type 4),
+  // an input (11) and an output (12) of type (2) tensor (1) float (1 = 1) of shape 2, and the opset (8: version 2).
+  const auto node = [](const char* in, const char* out) { return field(1, field(1, in) + field(2, out) + field(3, std::string("to_") + out) + field(4, "Relu")); };
+  const auto value = [](int number, const char* name) {
+    const std::string dims = field(2, field(1, std::string("\x08\x02", 2)));
+    return field(number, field(1, name) + field(2, field(1, std::string("\x08\x01", 2) + dims)));
+  };
+  const auto graph = node("b", "a") + node("a", "b") + field(2, "round") + value(11, "x") + value(12, "b");
+  const auto model = std::string("\x08\x08", 2) + field(7, graph) + field(8, std::string("\x10\x0D", 2));
+  const test::scratch folder;
+  test::write_text(folder / "cycle.onnx", model);
+  const auto f = narrows({"inspect", folder / "cycle.onnx"});
+  test::expect_one_error(f, 3, "cycle.onnx: ");
+  EXPECT_THAT(f.err, testing::AnyOf(HasSubstr("a cycle"), HasSubstr("'to_a'"), HasSubstr("'to_b'")));
 }
 
 TEST(Program, NamesTheCauseOfEveryBadInput)

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/version.hpp>
 
 #include "command.hpp"
@@ -21,6 +24,20 @@ int usage_error(const CLI::App& program, const CLI::ParseError& e)
   for (const auto* sub : program.get_subcommands()) command += " " + sub->get_name();
   fmt::print(stderr, "narrows: {}; see '{} --help'\n", narrows::tool::one_line(e.what()), command);
   return static_cast<int>(exit_code::usage);
+}
+
+/// The library takes its best kernels where the variable names none of this CPU; whoever set it meant something else.
+bool kernels_are_there()
+{
+  const char* wanted = std::getenv("NARROWS_ISA");
+  if (wanted == nullptr || narrows::find_kernels(wanted) != nullptr) return true;
+  std::string known;
+  for (const auto* set : narrows::available_kernels()) {
+    if (!known.empty()) known += ", ";
+    known += set->name;
+  }
+  fmt::print(stderr, "narrows: NARROWS_ISA='{}': this CPU has no such kernels; unset it or take one of {}\n", narrows::tool::one_line(wanted), known);
+  return false;
 }
 
 }  // namespace
@@ -54,6 +71,7 @@ int main(int count, char** arguments)
     } catch (const CLI::ParseError& e) {
       return usage_error(program, e);
     }
+    if (!kernels_are_there()) return static_cast<int>(exit_code::usage);
     const auto code = chosen();
     // A full disk or a closed pipe must not look like success.
     if (std::fflush(stdout) != 0 && code == exit_code::ok) {

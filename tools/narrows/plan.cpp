@@ -120,9 +120,10 @@ exit_code make(const plan_command& options)
     fmt::print("\nchosen   {}\nwhy      {}: {}\n", plan_text(g, all[chosen.index].what), policy.name(), chosen.reason);
     if (options.explain) {
       const auto against = [&](std::string_view what, std::size_t i) {
+        if (i == chosen.index) return fmt::print("{:<8} is the chosen plan\n", what);
         const auto mine = evaluate(all[chosen.index], link), other = evaluate(all[i], link);
-        fmt::print("{:<8} {}: {} ms, {} sent; the chosen plan takes {:.2f} times that time and {:.2f} times those bytes\n", what, plan_text(g, all[i].what),
-          ms_or_never(other.latency()), bytes_text(other.bytes), mine.latency() / other.latency(), other.bytes > 0 ? mine.bytes / other.bytes : 0.0);
+        fmt::print("{:<8} {}: {} ms, {} sent; the chosen plan takes {} ms and sends {}\n", what, plan_text(g, all[i].what), ms_or_never(other.latency()),
+          bytes_text(other.bytes), ms_or_never(mine.latency()), bytes_text(mine.bytes));
       };
       const auto device = device_only{}.choose(all, seen);
       const auto cloud = cloud_only{}.choose(all, seen);
