@@ -24,7 +24,7 @@ nlohmann::ordered_json to_json(const score_card& card)
     for (const auto& c : row.cells)
       cells.push_back({{"bits", c.bits}, {"rule", c.rule}, {"agree", c.agree}, {"scored", c.scored},
                        {"dense_bytes", c.dense_bytes}, {"sparse_bytes", c.sparse_bytes}});
-    rows.push_back({{"cut", row.cut}, {"shape", row.dims}, {"macs_share", row.macs_share}, {"float_bytes", row.float_bytes},
+    rows.push_back({{"cut", row.cut}, {"shape", row.dims}, {"macs_share", row.macs_share}, {"float_bytes", row.float_bytes}, {"raw_bytes", row.raw_bytes},
                     {"sign", static_cast<int>(row.sign)}, {"cells", std::move(cells)}});
   }
   return {{"schema", 1}, {"kind", "scores"}, {"tool_version", NARROWS_VERSION}, {"model", {{"name", card.model}, {"hash", card.hash}}},
@@ -54,6 +54,7 @@ result<score_card> score_card_from_json(const nlohmann::json& from, const std::s
     row.dims = row_in.text("shape");
     row.macs_share = row_in.number("macs_share", 0, 1);
     row.float_bytes = row_in.number("float_bytes", 0, most);
+    row.raw_bytes = row_in.number("raw_bytes", 0, most);
     row.sign = static_cast<value_sign>(row_in.integer("sign", 0, 2));
     const auto* cells = row_in.array("cells");
     if (row_in.failed()) return *row_in.failed();
@@ -154,24 +155,30 @@ void add_averages(std::string& out, std::span<const score_card> cards, const std
 
 void add_model(std::string& out, const score_card& card, const std::set<int>& widths)
 {
-  out += fmt::format("\n### {}\n\nAgreement in % with its 95 % interval; then bytes per input, dense / sparse. ± marks signed tensors. Model {}, executor {}.\n\n",
+  out += fmt::format("\n### {}\n\nAgreement in % with its 95 % interval. ± marks signed tensors. Model {}, executor {}.\n\n",
                      short_name(card.model), card.hash.substr(0, 12), card.level);
-  std::string head = "| cut | shape | work, % | float32 |", line = "| --- | --- | --- | --- |";
+  std::string bits, line;
   for (const int b : widths) {
-    head += fmt::format(" {} |", b);
+    bits += fmt::format(" {} |", b);
     line += " --- |";
   }
-  for (const bool bytes : {false, true}) {
-    out += head + "\n" + line + "\n";
-    for (const auto& row : card.rows) {
-      out += fmt::format("| `{}` | {}{} | {:.0f} | {:.0f} |", row.cut, row.dims, row.sign == value_sign::either ? " ±" : "", row.macs_share * 100, row.float_bytes);
-      for (const int b : widths) {
-        const auto* c = cell_of(row, b);
-        out += !c ? " - |" : bytes ? fmt::format(" {:.0f} / {:.0f} |", c->dense_bytes, c->sparse_bytes) : fmt::format(" {} |", with_interval(*c));
-      }
-      out += "\n";
+  out += "| cut | shape | work, % |" + bits + "\n| --- | --- | --- |" + line + "\n";
+  for (const auto& row : card.rows) {
+    out += fmt::format("| `{}` | {}{} | {:.0f} |", row.cut, row.dims, row.sign == value_sign::either ? " ±" : "", row.macs_share * 100);
+    for (const int b : widths) {
+      const auto* c = cell_of(row, b);
+      out += c ? fmt::format(" {} |", with_interval(*c)) : " - |";
     }
-    if (!bytes) out += "\n";
+    out += "\n";
+  }
+  out += "\nBytes per request, codec `dense` / `sparse`.\n\n| cut | values | `raw` |" + bits + "\n| --- | --- | --- |" + line + "\n";
+  for (const auto& row : card.rows) {
+    out += fmt::format("| `{}` | {:.0f} | {:.0f} |", row.cut, row.float_bytes / 4, row.raw_bytes);
+    for (const int b : widths) {
+      const auto* c = cell_of(row, b);
+      out += c ? fmt::format(" {:.0f} / {:.0f} |", c->dense_bytes, c->sparse_bytes) : " - |";
+    }
+    out += "\n";
   }
 }
 
@@ -187,12 +194,14 @@ std::string low_widths_section(std::span<const score_card> cards)
       for (const auto& c : row.cells) widths.insert(c.bits);
   }
   std::string out = fmt::format(
-    "## Low widths\n\nOne tensor is quantised at one cut and the tail runs in float32. *Agreement* is the share of {} photographs whose first\n"
-    "class is that of the float, uncut network; intervals are Wilson's, 95 %. The photographs are dealt to two halves in turn: ranges for one\n"
-    "half are fitted on the other, so each photograph is scored, and never with a range that saw it.\n\n"
+    "## Low widths\n\nOne tensor is quantised at one cut and the tail runs in float32. *Agreement* is the share of {0} photographs whose first\n"
+    "class is that of the float, uncut network; intervals are Wilson's, 95 %. The photographs are dealt to two halves in turn: ranges are\n"
+    "fitted on one half and scored on the other, both ways, so each photograph is scored, and never with a range that saw it.\n"
+    "Made again by `tools/accuracy/imagenet.py build/release/bin/narrows_accuracy ../shared RESULTS`.\n\n"
     "Ranges: from 5 bits on the smallest and largest value of each picture; at 3 and 4 bits the clip of least squared error, per channel in the\n"
-    "first 20 % of the multiply-adds; at 1 and 2 bits that clip per channel. One bit is tried on unsigned tensors only. Bytes are payloads plus\n"
-    "8 bytes per scale; a cut before a max-pool is listed though the cut after it is better in every respect.\n\n", inputs);
+    "first 20 % of the multiply-adds; at 1 and 2 bits that clip per channel. One bit has the levels 0 and s: of little use to tensors of both\n"
+    "signs. Bytes are what the edge sends for one input, envelope and payload, the mean over the photographs. A cut before a max-pool is\n"
+    "listed though the cut after it is better in every respect.\n\n", inputs);
   add_median_and_worst(out, cards);
   add_averages(out, cards, widths);
   for (const auto& card : cards) add_model(out, card, widths);

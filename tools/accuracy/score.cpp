@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,7 @@
 #include <narrows/onnx/import.hpp>
 #include <narrows/pack/histogram.hpp>
 #include <narrows/pack/packed_tensor.hpp>
+#include <narrows/wire/encode.hpp>
 
 #include "input.hpp"
 
@@ -207,13 +209,26 @@ private:
     aligned_vector<std::uint8_t> payload;
   };
 
+  /// What the edge sends for one input: the request's envelope with the tensor's header, and the payload.
+  result<double> message_bytes(std::size_t c, const descriptor& d, std::size_t payload_bytes) const
+  {
+    wire::request r;
+    r.id = std::uint64_t{1} << 32;   // ids, sums and times of usual length
+    r.epoch = 1000;
+    r.model_hash = model_.hash;
+    r.deadline_left = std::chrono::milliseconds(1000);
+    r.tensors.push_back({crossing(c).name, d, 0xffffffff});
+    const auto envelope = wire::encode(r);
+    if (!envelope) return envelope.error();
+    return static_cast<double>(envelope->size() + payload_bytes);
+  }
+
   result<score_row> score_cut(std::size_t c)
   {
     const auto v = cuts_[c].tensors[0];
-    score_row row{narrows::name_of(g_, cuts_[c]), to_string(g_[v].dims), share(c), static_cast<double>(float_bytes(g_, v)), signs_[index(v)], {}};
+    score_row row{narrows::name_of(g_, cuts_[c]), to_string(g_[v].dims), share(c), static_cast<double>(float_bytes(g_, v)), 0, signs_[index(v)], {}};
     std::vector<std::array<coding, folds>> codings;
     for (const int b : how_.widths) {
-      if (b == 1 && row.sign == value_sign::either) continue;   // two levels cannot hold both signs and zero
       codings.emplace_back();
       for (std::size_t fold = 0; fold < folds; ++fold) {
         auto how = coding_for(c, 1 - fold, b);
@@ -245,26 +260,39 @@ private:
         NARROWS_TRY(h.head->run(std::span(&in, 1), std::span(&out, 1), options));
       }
       const tensor_view x = h.head ? std::as_const(h.crossed).view() : in;
+      const auto inputs = static_cast<double>(inputs_.size());
+      const auto sent = [&](const coding& how, std::optional<descriptor>& d) -> result<double> {
+        auto coded = encode(x, how, h.payload);
+        if (!coded) return error(coded.error(), "encode '" + crossing(c).name + "'");
+        d = std::move(*coded);
+        return message_bytes(c, *d, h.payload.size());
+      };
+      std::optional<descriptor> d;
+      const auto raw = sent(coding{codec::raw}, d);
+      if (!raw) return raw.error();
+      {
+        const std::scoped_lock lock(guard);
+        row.raw_bytes += *raw / inputs;
+      }
       for (std::size_t w = 0; w < codings.size(); ++w) {
         coding how = codings[w][i % folds];
         how.coded_as = codec::sparse;
-        auto d = encode(x, how, h.payload);
-        const double sparse = d ? static_cast<double>(h.payload.size()) : 0;
+        const auto sparse = sent(how, d);
+        if (!sparse) return sparse.error();
         how.coded_as = codec::dense;
-        if (d) d = encode(x, how, h.payload);
-        if (!d) return error(d.error(), "encode '" + crossing(c).name + "'");
+        const auto dense = sent(how, d);
+        if (!dense) return dense.error();
         if (auto read = decode(*d, h.payload, h.back.values()); !read) return error(read.error(), "decode '" + crossing(c).name + "'");
         const tensor_view arrived = std::as_const(h.back).view();
         const mutable_tensor_view out = h.answer.view();
         NARROWS_TRY(h.tail.run(std::span(&arrived, 1), std::span(&out, 1), options));
         const bool same = first_class(std::as_const(h.answer).values()) == truth_[i];
-        const double scales = 8.0 * static_cast<double>(d->scales.size());
         const std::scoped_lock lock(guard);
         auto& cell = row.cells[w];
         ++cell.scored;
         cell.agree += same;
-        cell.dense_bytes += (static_cast<double>(h.payload.size()) + scales) / static_cast<double>(inputs_.size());
-        cell.sparse_bytes += (sparse + scales) / static_cast<double>(inputs_.size());
+        cell.dense_bytes += *dense / inputs;
+        cell.sparse_bytes += *sparse / inputs;
       }
       return {};
     });

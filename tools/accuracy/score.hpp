@@ -29,7 +29,7 @@ struct score_cell {
   std::string rule;          ///< where the range came from
   int agree = 0;             ///< inputs whose first class is that of the float, uncut run
   int scored = 0;
-  double dense_bytes = 0;    ///< means over the inputs, scales included (8 bytes each)
+  double dense_bytes = 0;    ///< what the edge sends, envelope and payload: means over the inputs
   double sparse_bytes = 0;
 };
 
@@ -37,7 +37,8 @@ struct score_row {
   std::string cut;
   std::string dims;
   double macs_share = 0;     ///< of the multiply-adds before the cut
-  double float_bytes = 0;
+  double float_bytes = 0;    ///< of the values alone
+  double raw_bytes = 0;      ///< what the edge sends with codec raw
   value_sign sign = value_sign::either;
   std::vector<score_cell> cells;
 };

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// narrows_accuracy against the same measurement done plainly with the library, and its report against hand-made scores.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <narrows/exec/module.hpp>
+#include <narrows/graph/cut.hpp>
+#include <narrows/onnx/import.hpp>
+#include <narrows/pack/histogram.hpp>
+#include <narrows/pack/layout.hpp>
+#include <narrows/pack/packed_tensor.hpp>
+
+#include "input.hpp"
+#include "process.hpp"
+
+namespace narrows {
+namespace {
+
+using nlohmann::json;
+
+const std::string bundled = NARROWS_SOURCE_DIR "/examples/data/";
+
+std::vector<tensor> bundled_inputs(const shape& expected)
+{
+  auto how = tool::beside_model(bundled + "shapes.onnx");
+  EXPECT_TRUE(how);
+  tool::preprocessing settings;
+  settings.fill_from(*how);
+  tool::input_loader loader(expected, settings);
+  const auto list = tool::list_inputs({bundled + "pictures"}, expected);
+  EXPECT_TRUE(list);
+  std::vector<tensor> all;
+  for (const auto& which : *list) all.push_back(loader.load(which)->values);
+  return all;
+}
+
+tensor run(const any_engine& engine, const graph_slice& slice, tensor_view in)
+{
+  auto executor = engine.load(slice);
+  EXPECT_TRUE(executor);
+  std::vector<tensor> made;
+  std::vector<mutable_tensor_view> out;
+  for (const auto& t : executor->outputs()) made.emplace_back(t.dims);
+  for (auto& t : made) out.push_back(t.view());
+  EXPECT_TRUE(executor->run(std::span(&in, 1), out, {}));
+  return made[0];
+}
+
+std::ptrdiff_t first_class(const tensor& scores)
+{
+  const auto x = scores.values();
+  return std::max_element(x.begin(), x.end()) - x.begin();
+}
+
+// pool1 lies at 7 % of the work: 2 and 4 bits take a clip per channel from the other half, 6 bits each picture's range.
+TEST(NarrowsAccuracy, CountsWhatAPlainLoopCounts)
+{
+  const auto m = load_onnx(bundled + "shapes.onnx");
+  ASSERT_TRUE(m);
+  const auto engine = load_engine();
+  ASSERT_TRUE(engine);
+  const auto& g = *m->network;
+  const std::vector<std::string> names{"pool1"};
+  const auto at = find_cut(g, names);
+  ASSERT_TRUE(at);
+  const auto inputs = bundled_inputs(g[g.inputs()[0]].dims);
+  ASSERT_EQ(inputs.size(), 20U);
+
+  std::vector<tensor> crossing;
+  std::vector<std::ptrdiff_t> whole;
+  for (const auto& in : inputs) {
+    crossing.push_back(run(*engine, head_slice(m->network, *at), in.view()));
+    whole.push_back(first_class(run(*engine, whole_slice(m->network), in.view())));
+  }
+  const auto& dims = crossing[0].dims();
+  std::vector<grouped_histogram> halves(2, grouped_histogram(static_cast<std::size_t>(dims[1]), static_cast<std::size_t>(dims.product(2, 4)), 512));
+  for (std::size_t i = 0; i < inputs.size(); ++i) ASSERT_EQ(halves[i % 2].add(std::as_const(crossing[i]).values()), errc::ok);
+
+  const auto f = test::narrows({"score", bundled + "shapes.onnx", bundled + "pictures", "--cuts", "pool1", "--bits", "2,4,6", "--jobs", "2"});
+  ASSERT_EQ(f.code, 0) << f.err;
+  const auto card = json::parse(f.out);
+  ASSERT_EQ(card.at("rows").size(), 1U);
+  const auto& row = card.at("rows")[0];
+  EXPECT_EQ(row.at("cut"), "pool1");
+  EXPECT_NEAR(row.at("macs_share").get<double>(), 0.066, 0.001);
+  ASSERT_EQ(row.at("cells").size(), 3U);
+  for (const auto& cell : row.at("cells")) {
+    const int bits = cell.at("bits");
+    int agree = 0;
+    double payloads = 0;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      coding how{codec::dense, bits};
+      if (bits < 5) {
+        how.scales = std::make_shared<const std::vector<affine>>(*fit_mse(halves[1 - i % 2], bits));
+        how.rule = range_rule::calibrated;
+        how.group.axis = 1;
+      }
+      aligned_vector<std::uint8_t> payload;
+      const auto d = encode(std::as_const(crossing[i]).view(), how, payload);
+      ASSERT_TRUE(d);
+      payloads += static_cast<double>(payload.size()) / 20;
+      tensor back(dims);
+      ASSERT_TRUE(decode(*d, payload, back.values()));
+      agree += first_class(run(*engine, tail_slice(m->network, *at), std::as_const(back).view())) == whole[i];
+    }
+    EXPECT_EQ(cell.at("rule"), bits < 5 ? "clip per channel" : "picture");
+    EXPECT_EQ(cell.at("agree"), agree) << bits;
+    EXPECT_EQ(cell.at("scored"), 20);
+    // An envelope of less than 150 bytes, and at most 12 for each of the 24 channels' scales.
+    EXPECT_GT(cell.at("dense_bytes"), payloads + 50);
+    EXPECT_LT(cell.at("dense_bytes"), payloads + 150 + (bits < 5 ? 24 * 12 : 0));
+    EXPECT_LT(cell.at("sparse_bytes"), cell.at("dense_bytes")) << "pool1 follows a ReLU";
+  }
+  const double values = static_cast<double>(crossing[0].size());
+  EXPECT_GT(row.at("raw_bytes"), 4 * values + 50);
+  EXPECT_LT(row.at("raw_bytes"), 4 * values + 150);
+}
+
+json cell(int bits, int agree, int scored)
+{
+  return {{"bits", bits}, {"rule", "picture"}, {"agree", agree}, {"scored", scored}, {"dense_bytes", 100.0 * bits}, {"sparse_bytes", 90.0 * bits}};
+}
+json row(const std::string& cut, double share, json cells)
+{
+  return {{"cut", cut}, {"shape", "1x2x5x5"}, {"macs_share", share}, {"float_bytes", 200}, {"raw_bytes", 300}, {"sign", 1}, {"cells", std::move(cells)}};
+}
+json card(const std::string& model, json rows)
+{
+  return {{"schema", 1}, {"kind", "scores"}, {"tool_version", "0"}, {"model", {{"name", model}, {"hash", std::string(64, 'a')}}},
+          {"level", "reference-fma"}, {"inputs", 200}, {"rows", std::move(rows)}};
+}
+
+class Report : public testing::Test {
+protected:
+  std::string file(const std::string& name, const std::string& text)
+  {
+    test::write_text(folder_ / name, text);
+    return folder_ / name;
+  }
+  test::scratch folder_;
+};
+
+// 190 and 180 of 200 have the Wilson intervals 91-97 and 85-93 (Brown, Cai and DasGupta, 2001, give the formula).
+TEST_F(Report, StatesMedianWorstAndAverages)
+{
+  const auto a = file("a.json", card("a.onnx", {row("early", 0.1, {cell(4, 100, 200), cell(8, 200, 200)}), row("middle", 0.5, {cell(4, 180, 200), cell(8, 200, 200)}),
+                                                 row("late", 0.9, {cell(4, 190, 200), cell(8, 198, 200)})}).dump());
+  const auto b = file("b.json", card("b.onnx", {row("only", 0.3, {cell(4, 200, 200), cell(8, 200, 200)})}).dump());
+  const auto f = test::narrows({"report", a, b});
+  ASSERT_EQ(f.code, 0) << f.err;
+  for (const std::string line : {
+         "| a | 3 | 100.0 | 99.0 (96-100) | `late`, 90 % of the work | 90.0 | 50.0 (43-57) | `early`, 10 % of the work |\n",
+         "| b | 1 | 100.0 | 100.0 (98-100) | `only`, 30 % of the work | 100.0 | 100.0 (98-100) | `only`, 30 % of the work |\n",
+         "| up to 20 % of the multiply-adds | 1 | 50.0 | 100.0 |\n",
+         "| past 20 % of the multiply-adds | 3 | 95.0 | 99.7 |\n",
+         "| `middle` | 1x2x5x5 | 50 | 90.0 (85-93) | 100.0 (98-100) |\n",
+         "| `late` | 1x2x5x5 | 90 | 95.0 (91-97) | 99.0 (96-100) |\n",
+         "| `early` | 50 | 300 | 400 / 360 | 800 / 720 |\n"})
+    EXPECT_NE(f.out.find(line), std::string::npos) << line << f.out;
+}
+
+TEST_F(Report, ReplacesItsOwnSectionOnly)
+{
+  const auto scores = [&](int agree) { return file("a.json", card("a.onnx", {row("only", 0.3, {cell(8, agree, 200)})}).dump()); };
+  const auto document = file("measurements.md", "# Measurements\n\nBefore.\n");
+  ASSERT_EQ(test::narrows({"report", scores(150), "--document", document}).code, 0);
+  const auto first = test::text_of(document);
+  test::write_text(document, first + "\nAfter.\n");
+  ASSERT_EQ(test::narrows({"report", scores(160), "--document", document}).code, 0);
+  const auto second = test::text_of(document);
+  EXPECT_EQ(first.rfind("# Measurements\n\nBefore.\n", 0), 0U);
+  EXPECT_NE(first.find("75.0 ("), std::string::npos);
+  EXPECT_EQ(second.rfind("# Measurements\n\nBefore.\n", 0), 0U);
+  EXPECT_EQ(second.find("75.0 ("), std::string::npos);
+  EXPECT_NE(second.find("80.0 ("), std::string::npos);
+  EXPECT_EQ(second.substr(second.size() - 8), "\nAfter.\n");
+}
+
+TEST_F(Report, RefusesScoresThatCannotBeTrue)
+{
+  auto bad = card("a.onnx", {row("only", 0.3, {cell(8, 201, 200)})});
+  auto f = test::narrows({"report", file("bad.json", bad.dump())});
+  EXPECT_NE(f.code, 0);
+  EXPECT_NE(f.err.find("bad.json"), std::string::npos) << f.err;
+  EXPECT_NE(f.err.find("agree"), std::string::npos) << f.err;
+  bad["kind"] = "profile";
+  f = test::narrows({"report", file("bad.json", bad.dump())});
+  EXPECT_NE(f.code, 0);
+  EXPECT_NE(f.err.find("kind"), std::string::npos) << f.err;
+  const auto document = file("kept.md", "kept\n");
+  f = test::narrows({"report", folder_ / "absent.json", "--document", document});
+  EXPECT_NE(f.code, 0);
+  EXPECT_EQ(test::text_of(document), "kept\n");
+}
+
+}  // namespace
+}  // namespace narrows
