@@ -14,8 +14,8 @@ if(NARROWS_SANITIZE)
   target_link_options(narrows_flags INTERFACE -fsanitize=${NARROWS_SANITIZE})
 endif()
 
-# The packing kernels take half a minute to compile, in each translation unit that packs. Our own programs and tests share
-# one copy (see pack/dispatch.hpp); tests of the kernels, and what users build, have theirs.
+# The packing kernels take half a minute to compile, in each translation unit that packs. Our own programs and most tests
+# share one copy (see pack/dispatch.hpp); what users build, and a test with OWN_KERNELS, has its own.
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/narrows_kernels.cpp CONTENT [[
 #include <narrows/pack/kernel/separate.hpp>
 ]])
@@ -27,16 +27,15 @@ target_compile_definitions(narrows_kernels INTERFACE NARROWS_SEPARATE_KERNELS)
 add_library(narrows_development INTERFACE)
 target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernels)
 
-# narrows_add_test(NAME SOURCES a.cpp... [LIBRARIES t...] [OPTIONS flag...] [TIMEOUT seconds] [LABELS l...])
-# One executable of GoogleTest cases; ctest counts each case and each skip.
+# narrows_add_test(NAME SOURCES a.cpp... [LIBRARIES t...] [OPTIONS flag...] [TIMEOUT seconds] [LABELS l...]
+#   [OWN_KERNELS] [UNITY])
+# One executable of GoogleTest cases; ctest counts each case and each skip. UNITY compiles the sources as one translation
+# unit, for those that share much of what takes long to compile.
 function(narrows_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_KERNELS;UNITY" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
   add_executable(${name} ${arg_SOURCES})
-  set(base narrows_development)
-  if(CMAKE_CURRENT_SOURCE_DIR STREQUAL "${PROJECT_SOURCE_DIR}/tests/pack")
-    set(base narrows_flags)
-  endif()
-  target_link_libraries(${name} PRIVATE ${base} ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${arg_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+  target_link_libraries(${name} PRIVATE $<IF:$<BOOL:${arg_OWN_KERNELS}>,narrows_flags,narrows_development> ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_options(${name} PRIVATE ${arg_OPTIONS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   # The folder of real models and photographs beside the checkout; tests say so and skip where it is absent.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One thread of the reference executor against one thread of OpenCV's dnn module, request by request in turn, on the
-// models given. Times are processor time of this process, so that a busy machine spoils both alike; `wall` is beside it.
+// models given, as a Markdown table. Times are processor time of this process, so that a busy machine spoils both alike.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,6 +13,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <opencv2/core.hpp>
@@ -25,33 +26,28 @@
 
 namespace {
 
-struct sample {
-  double processor, wall;  // milliseconds
-};
-
+/// Processor time of this process while f runs, in milliseconds.
 template <class F>
-sample timed(F&& f)
+double processor_time(F&& f)
 {
-  const auto processor = [] {
+  const auto now = [] {
     timespec t{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
   };
-  const auto start = std::chrono::steady_clock::now();
-  const double before = processor();
+  const double before = now();
   f();
-  const double used = processor() - before;
-  return {used, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count()};
+  return now() - before;
 }
 
 struct summary {
-  double least, median, spread;  // spread: half the distance between the quartiles, of the median
+  double least, median, spread;  // spread: half the distance between the quartiles
 };
 summary summarise(std::vector<double> x)
 {
   std::sort(x.begin(), x.end());
   const auto at = [&](double q) { return x[static_cast<std::size_t>(q * static_cast<double>(x.size() - 1))]; };
-  return {x.front(), at(0.5), (at(0.75) - at(0.25)) / 2 / at(0.5)};
+  return {x.front(), at(0.5), (at(0.75) - at(0.25)) / 2};
 }
 
 std::string bytes_of(const std::string& file)
@@ -113,7 +109,7 @@ int main(int argc, char** argv)
   if (!engine) return std::fprintf(stderr, "%s\n", engine.error().text().c_str()), 1;
   cv::setNumThreads(1);
 
-  std::printf("%-24s %8s | %9s %9s %7s %7s | %9s %9s %7s | %6s | %s\n", "model", "MACs/M", "ours min", "median ms", "spread", "GFLOP/s", "OpenCV min", "median ms", "spread", "ratio", "wall medians");
+  std::puts("| model | multiply-adds, M | ours, ms | GFLOP/s | OpenCV, ms | ratio |\n| --- | --- | --- | --- | --- | --- |");
   double product = 1;
   for (const auto& file : files) {
     const auto model = narrows::load_onnx(file);
@@ -155,18 +151,27 @@ int main(int argc, char** argv)
       ours();
       theirs();
     }
-    std::vector<double> a, b, a_wall, b_wall, ratios;
+    // Two engines that compute the same differ by rounding alone.
+    const auto& expected = answers[0];
+    const auto got = std::as_const(out[0]).values();
+    if (expected.total() != got.size()) return std::fprintf(stderr, "%s: OpenCV answers with %zu values, ours with %zu\n", model->name.c_str(), expected.total(), got.size()), 1;
+    float largest = 0, apart = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const float theirs_at = expected.ptr<float>()[i];
+      largest = std::max(largest, std::abs(theirs_at));
+      apart = std::max(apart, std::abs(theirs_at - got[i]));
+    }
+    if (!(apart <= 1e-3F * largest)) return std::fprintf(stderr, "%s: answers differ by %g of %g\n", model->name.c_str(), static_cast<double>(apart), static_cast<double>(largest)), 1;
+    std::vector<double> a, b, ratios;
     for (int i = 0; i < repeats; ++i) {
-      const auto x = timed(ours), y = timed(theirs);
-      a.push_back(x.processor), b.push_back(y.processor), a_wall.push_back(x.wall), b_wall.push_back(y.wall);
-      ratios.push_back(y.processor / x.processor);
+      const double x = processor_time(ours), y = processor_time(theirs);
+      a.push_back(x), b.push_back(y), ratios.push_back(y / x);
     }
     const auto macs = static_cast<double>(narrows::multiply_adds(*model->network));
     const auto s = summarise(a), t = summarise(b);
     const double ratio = summarise(ratios).median;
     product *= ratio;
-    std::printf("%-24s %8.0f | %9.2f %9.2f %6.0f%% %7.1f | %9.2f %9.2f %6.0f%% | %6.2f | %.2f %.2f\n", model->name.c_str(), macs * 1e-6, s.least, s.median, s.spread * 100,
-                2 * macs / s.median * 1e-6, t.least, t.median, t.spread * 100, ratio, summarise(a_wall).median, summarise(b_wall).median);
+    std::printf("| %s | %.0f | %.2f ± %.2f | %.1f | %.2f ± %.2f | %.2f |\n", model->name.c_str(), macs * 1e-6, s.median, s.spread, 2 * macs / s.median * 1e-6, t.median, t.spread, ratio);
 
     if (nodes) {
       std::map<std::size_t, std::vector<double>> spent;
@@ -181,5 +186,5 @@ int main(int argc, char** argv)
       }
     }
   }
-  std::printf("geometric mean of the ratios (OpenCV's time / ours): %.2f\n", std::pow(product, 1.0 / static_cast<double>(files.size())));
+  std::printf("\nGeometric mean of the ratios: %.2f.\n", std::pow(product, 1.0 / static_cast<double>(files.size())));
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Measures how few bits the cuts of a network tolerate: `score` one network, then `report` all of them as a document.
+// Measures how few bits the cuts of a network tolerate: `score` one network, then `report` all of them as Markdown.
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,7 +42,7 @@ exit_code run_score(const score_options& how, const std::string& out)
   return exit_code::ok;
 }
 
-exit_code run_report(const std::vector<std::string>& files, const std::string& document)
+exit_code run_report(const std::vector<std::string>& files)
 {
   std::vector<score_card> cards;
   for (const auto& file : files) {
@@ -56,17 +55,8 @@ exit_code run_report(const std::vector<std::string>& files, const std::string& d
     cards.push_back(std::move(*card));
   }
   const auto section = low_widths_section(cards);
-  if (document.empty()) {
-    std::fwrite(section.data(), 1, section.size(), stdout);
-    return exit_code::ok;
-  }
-  std::string before;
-  if (std::filesystem::exists(document)) {
-    const auto bytes = read_file(document, max_file_bytes);
-    if (!bytes) return narrows::tool::report(bytes.error());
-    before.assign(bytes->begin(), bytes->end());
-  }
-  return write_file(document, with_section(before, section));
+  std::fwrite(section.data(), 1, section.size(), stdout);
+  return exit_code::ok;
 }
 
 }  // namespace
@@ -92,10 +82,8 @@ int main(int count, char** arguments)
     score_command->add_option("--out", out, "file to write [standard output]")->type_name("FILE");
 
     std::vector<std::string> files;
-    std::string document;
-    auto* report_command = program.add_subcommand("report", "the tables of several scores");
+    auto* report_command = program.add_subcommand("report", "the tables of several scores, as Markdown");
     report_command->add_option("FILE", files, "what score wrote, one file per network")->required()->type_name("");
-    report_command->add_option("--document", document, "Markdown file whose section is replaced [standard output]")->type_name("FILE");
 
     try {
       program.parse(count, arguments);
@@ -105,7 +93,7 @@ int main(int count, char** arguments)
       fmt::print(stderr, "narrows_accuracy: {}\n", one_line(e.what()));
       return static_cast<int>(exit_code::usage);
     }
-    return static_cast<int>(score_command->parsed() ? run_score(how, out) : run_report(files, document));
+    return static_cast<int>(score_command->parsed() ? run_score(how, out) : run_report(files));
   } catch (const std::exception& e) {
     fmt::print(stderr, "narrows_accuracy: {}\n", one_line(e.what()));
     return static_cast<int>(exit_code::failed);

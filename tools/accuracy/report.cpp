@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -76,8 +75,6 @@ result<score_card> score_card_from_json(const nlohmann::json& from, const std::s
 }
 
 namespace {
-
-constexpr std::string_view begin_mark = "<!-- written by narrows_accuracy report -->\n", end_mark = "<!-- end of narrows_accuracy report -->\n";
 
 double percent(const score_cell& c) { return 100.0 * c.agree / c.scored; }
 
@@ -197,7 +194,7 @@ std::string low_widths_section(std::span<const score_card> cards)
     "## Low widths\n\nOne tensor is quantised at one cut and the tail runs in float32. *Agreement* is the share of {0} photographs whose first\n"
     "class is that of the float, uncut network; intervals are Wilson's, 95 %. The photographs are dealt to two halves in turn: ranges are\n"
     "fitted on one half and scored on the other, both ways, so each photograph is scored, and never with a range that saw it.\n"
-    "Made again by `tools/accuracy/imagenet.py build/release/bin/narrows_accuracy ../shared RESULTS`.\n\n"
+    "Made again by `tools/measure.py low-widths`.\n\n"
     "Ranges: from 5 bits on the smallest and largest value of each picture; at 3 and 4 bits the clip of least squared error, per channel in the\n"
     "first 20 % of the multiply-adds; at 1 and 2 bits that clip per channel. One bit has the levels 0 and s: of little use to tensors of both\n"
     "signs. Bytes are what the edge sends for one input, envelope and payload, the mean over the photographs. A cut before a max-pool is\n"
@@ -206,15 +203,6 @@ std::string low_widths_section(std::span<const score_card> cards)
   add_averages(out, cards, widths);
   for (const auto& card : cards) add_model(out, card, widths);
   return out;
-}
-
-std::string with_section(const std::string& document, const std::string& section)
-{
-  const auto block = std::string(begin_mark) + section + std::string(end_mark);
-  const auto from = document.find(begin_mark);
-  const auto to = from == std::string::npos ? from : document.find(end_mark, from);
-  if (to == std::string::npos) return (document.empty() ? "# Measurements\n" : document) + "\n" + block;
-  return document.substr(0, from) + block + document.substr(to + end_mark.size());
 }
 
 }  // namespace narrows::tool

@@ -16,10 +16,7 @@ namespace narrows::tool {
 /// Errors: bad_input, naming `where` and the field.
 [[nodiscard]] result<score_card> score_card_from_json(const nlohmann::json& from, const std::string& where);
 
-/// The section "Low widths" of docs/measurements.md.
+/// The section "Low widths" of docs/measurements.md, as Markdown.
 [[nodiscard]] std::string low_widths_section(std::span<const score_card> cards);
-
-/// `document` with the text between the marks of the section replaced, or with the section and its marks at the end.
-[[nodiscard]] std::string with_section(const std::string& document, const std::string& section);
 
 }  // namespace narrows::tool

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""tools/measure.py replaces its own section of a document and nothing else, and writes nothing when a program fails."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import measure  # noqa: E402
+
+
+class WithSection(unittest.TestCase):
+    def test_starts_a_document(self):
+        text = measure.with_section("", "executor", "first\n")
+        self.assertTrue(text.startswith("# Measurements\n"))
+        self.assertIn("first\n", text)
+
+    def test_replaces_its_own_section_only(self):
+        text = measure.with_section("# Measurements\n\nBefore.\n", "executor", "first\n")
+        text = measure.with_section(text, "low-widths", "other\n") + "\nAfter.\n"
+        text = measure.with_section(text, "executor", "second\n")
+        self.assertNotIn("first", text)
+        self.assertEqual(text.count("second\n"), 1)
+        self.assertEqual(text.count("other\n"), 1)
+        self.assertTrue(text.startswith("# Measurements\n\nBefore.\n"))
+        self.assertTrue(text.endswith("\nAfter.\n"))
+        self.assertLess(text.index("second"), text.index("other"))
+
+
+class Failure(unittest.TestCase):
+    def test_leaves_the_document_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            document = pathlib.Path(folder) / "kept.md"
+            document.write_text("kept\n")
+            ran = subprocess.run([sys.executable, ROOT / "tools/measure.py", "executor", "--build", folder, "--document", document],
+                                 capture_output=True, text=True)
+            self.assertEqual(ran.returncode, 1)
+            self.assertIn("narrows_bench_exec", ran.stderr)
+            self.assertEqual(ran.stderr.count("\n"), 1)
+            self.assertEqual(document.read_text(), "kept\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
