@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Any descriptor with any payload: `check` and `decode` refuse it, or fill exactly the expected values.
+// Any descriptor with any payload: `decode` refuses it, or `check` finds no fault but that it is another tensor.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -64,8 +64,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   d.payload_bytes = (lies & 128) != 0 ? from.take<std::uint64_t>() : payload.size();
 
   std::vector<float> out(expected.elements());
-  const bool good = check(d, expected) == errc::ok;
   const auto decoded = decode(d, payload, out);
-  if (decoded && !good) std::abort();
+  if (decoded && check(d, d.dims, d.order) != errc::ok) std::abort();
+  // What passes as the expected tensor is as large as the receiver's memory for it.
+  if (!decoded && decoded.error() == errc::short_buffer && check(d, expected) == errc::ok) std::abort();
   return 0;
 }
