@@ -101,7 +101,7 @@ exit_code make(const plan_command& options)
     }
     break;
   case output_format::table: {
-    fmt::print("{}   {:.4g} Mbit/s, round trip {} ms   best {}\n", bold(m->name), link.bandwidth.bits_per_second * 1e-6, ms_text(link.rtt_s * 1e3), to_string(goal.of));
+    fmt::print("{}   {}, round trip {} ms   best {}\n", bold(m->name), to_string(link.bandwidth), ms_text(link.rtt_s * 1e3), to_string(goal.of));
     const auto side = [](const machine_profile& p) {
       return fmt::format("{}, {} ms whole{}", p.layers.machine, ms_text(p.layers.sum_s() * 1e3), p.layers.repeats > 0 ? "" : " (assumed)");
     };

@@ -4,8 +4,11 @@
 #include <deque>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -163,11 +166,14 @@ exit_code run(const run_command& options)
   }
   std::mutex lines;
   std::set<std::string> said;   // one line per cause, not one per request
+  std::optional<std::vector<std::string>> held(std::in_place);   // until connected: where that fails, its error says it all
   const auto say_once = [&](std::string_view line) {
     std::string cause;   // without its numbers: requests have those, causes do not
     std::copy_if(line.begin(), line.end(), std::back_inserter(cause), [](char c) { return c < '0' || c > '9'; });
     const std::lock_guard lock(lines);
-    if (said.insert(std::move(cause)).second) warn(line);
+    if (!said.insert(std::move(cause)).second) return;
+    if (held) held->emplace_back(line);
+    else warn(line);
   };
   how.log = [&](log_level level, std::string_view line) {
     if (level == log_level::warning || level == log_level::error) say_once(line);
@@ -176,6 +182,11 @@ exit_code run(const run_command& options)
   auto connected = edge::connect(work->network, *engine, how);
   if (!connected) return report(connected.error());
   auto& link = *connected;
+  {
+    const std::lock_guard lock(lines);
+    for (const auto& line : *held) warn(line);
+    held.reset();
+  }
 
   const plan first = plans->next(link.peer().has_value());
   const auto why = plans->why(g);

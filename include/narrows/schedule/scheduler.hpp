@@ -72,9 +72,9 @@ public:
     }
     char figures[256];
     std::snprintf(figures, sizeof figures,
-                  ": %.2f ms = device %.2f + encode %.2f + link %.2f + decode %.2f + server %.2f; %.0f bytes at %.3g Mbit/s, rtt %.3g ms",
+                  ": %.2f ms = device %.2f + encode %.2f + link %.2f + decode %.2f + server %.2f; %.0f bytes at %s, rtt %.3g ms",
                   cost.latency() * 1e3, cost.device_s * 1e3, cost.encode_s * 1e3, cost.link_s * 1e3, cost.decode_s * 1e3,
-                  cost.server_s * 1e3, cost.bytes, link.bandwidth.bits_per_second * 1e-6, link.rtt_s * 1e3);
+                  cost.server_s * 1e3, cost.bytes, to_string(link.bandwidth).c_str(), link.rtt_s * 1e3);
     return text + figures;
   }
 
