@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <narrows/core/tensor.hpp>
-#include <narrows/core/units.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -32,11 +31,6 @@ TEST(Tensor, MayBeEmpty)
   EXPECT_EQ(tensor(shape{0, 4}).size(), 0U);
   EXPECT_EQ(tensor().size(), 0U);
   EXPECT_EQ(tensor_view().size(), 0U);
-}
-
-TEST(BitRate, GivesSecondsForBytes)
-{
-  EXPECT_DOUBLE_EQ(bit_rate::mbit(8).seconds_for_bytes(1e6), 1.0);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 namespace narrows {
 namespace {
 
-TEST(BitRate, TakesItsTimeForBytes) { EXPECT_DOUBLE_EQ(bit_rate::mbit(8).seconds_for_bytes(2e6), 2); }
+TEST(BitRate, GivesSecondsForBytes) { EXPECT_DOUBLE_EQ(bit_rate::mbit(8).seconds_for_bytes(2e6), 2); }
 
 TEST(BitRate, PrintsThreeDigitsAndTheUnitThatNeedsNoExponent)
 {

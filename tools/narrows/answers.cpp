@@ -119,11 +119,13 @@ result<void> answer_book::add(const outcome& o)
     if (*o.float_first == class_of(top.front().first)) ++sum_.agreeing;
   }
   if (!o.failure) {
+    if (o.from == "local") ++sum_.local;
     if (o.from == "fallback") ++sum_.fallback;
     if (o.from == "remote") ++sum_.remote;
     sum_.bytes += static_cast<double>(o.bytes_sent);
     sum_.float32 += static_cast<double>(o.float32_bytes);
-    if (o.file_bytes > 0) {
+    if (o.bytes_sent > 0) ++sum_.requests;
+    if (o.bytes_sent > 0 && o.file_bytes > 0) {
       ++sum_.pictures;
       sum_.file += static_cast<double>(o.file_bytes);
     }
@@ -228,7 +230,7 @@ exit_code answer_book::finish()
     all["results"] = std::move(results_);
     all["summary"] = {{"inputs", sum_.inputs}, {"top1", maybe(sum_.labelled > 0, sum_.top1)}, {"top5", maybe(sum_.labelled > 0, sum_.top5)},
       {"agreement", maybe(sum_.compared > 0, sum_.agreeing)}, {"bytes_per_input", per(sum_.bytes)}, {"fallback", sum_.fallback}, {"errors", sum_.errors},
-      {"labelled", sum_.labelled}, {"compared", sum_.compared}, {"remote", sum_.remote}, {"float32_bytes_per_input", per(sum_.float32)},
+      {"labelled", sum_.labelled}, {"compared", sum_.compared}, {"remote", sum_.remote}, {"local", sum_.local}, {"float32_bytes_per_input", per(sum_.float32)},
       {"file_bytes_per_input", sum_.pictures > 0 ? json(sum_.file / static_cast<double>(sum_.pictures)) : json()},
       {"latency_ms", spent_json(mean)}, {"median_ms", median}};
     fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
@@ -236,16 +238,16 @@ exit_code answer_book::finish()
     const auto share = [](std::size_t n, std::size_t of) { return fmt::format("{} of {} ({:.1f} %)", n, of, 100.0 * static_cast<double>(n) / static_cast<double>(of)); };
     fmt::print("\n");
     std::string line = fmt::format("{} input{}", sum_.inputs, sum_.inputs == 1 ? "" : "s");
-    if (how_.remote) line += fmt::format("   remote {}   fallback {}", sum_.remote, sum_.fallback);
+    if (how_.remote) line += fmt::format("   remote {}   local {}   fallback {}", sum_.remote, sum_.local, sum_.fallback);
     line += fmt::format("   errors {}", sum_.errors);
     fmt::print("{}\n", line);
     if (sum_.labelled > 0) fmt::print("right       top-1 {}   top-5 {}\n", share(sum_.top1, sum_.labelled), share(sum_.top5, sum_.labelled));
     if (sum_.compared > 0) fmt::print("agreement   {} with the float, uncut network\n", share(sum_.agreeing, sum_.compared));
     if (answered > 0) {
       if (sum_.bytes > 0) {
-        const double bytes = per(sum_.bytes);
-        std::string sent = fmt::format("{} per input", bytes_text(bytes));
-        if (sum_.float32 > 0) sent += fmt::format("; the same as float32 {} ({:.1f} times)", bytes_text(per(sum_.float32)), per(sum_.float32) / bytes);
+        const double bytes = sum_.bytes / static_cast<double>(sum_.requests);
+        std::string sent = fmt::format("{} per request", bytes_text(bytes));
+        if (sum_.float32 > 0) sent += fmt::format("; the same as float32 {} ({:.1f} times)", bytes_text(sum_.float32 / static_cast<double>(sum_.requests)), sum_.float32 / sum_.bytes);
         if (sum_.pictures > 0) {
           const double file = sum_.file / static_cast<double>(sum_.pictures);
           sent += fmt::format("; the picture files {} ({:.1f} times)", bytes_text(file), file / bytes);

@@ -77,7 +77,8 @@ public:
 
 private:
   struct counters {
-    std::size_t inputs = 0, labelled = 0, top1 = 0, top5 = 0, compared = 0, agreeing = 0, fallback = 0, remote = 0, errors = 0, pictures = 0;
+    std::size_t inputs = 0, labelled = 0, top1 = 0, top5 = 0, compared = 0, agreeing = 0, remote = 0, local = 0, fallback = 0, errors = 0;
+    std::size_t requests = 0, pictures = 0;            ///< inputs of which something was sent; of those, pictures
     double bytes = 0, float32 = 0, file = 0;
     spent ms;
   };
