@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // narrows_accuracy against the same measurement done plainly with the library, and its report against hand-made scores.
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +19,7 @@
 #include <narrows/pack/packed_tensor.hpp>
 
 #include "input.hpp"
+#include "models.hpp"
 #include "process.hpp"
 
 namespace narrows {
@@ -25,17 +29,16 @@ using nlohmann::json;
 
 const std::string bundled = NARROWS_SOURCE_DIR "/examples/data/";
 
-std::vector<tensor> bundled_inputs(const shape& expected)
+std::vector<tensor> load_pictures(const std::string& model, const std::string& folder, const shape& expected, tool::preprocessing settings, std::size_t most)
 {
-  auto how = tool::beside_model(bundled + "shapes.onnx");
+  const auto how = tool::beside_model(model);
   EXPECT_TRUE(how);
-  tool::preprocessing settings;
   settings.fill_from(*how);
   tool::input_loader loader(expected, settings);
-  const auto list = tool::list_inputs({bundled + "pictures"}, expected);
+  const auto list = tool::list_inputs({folder}, expected);
   EXPECT_TRUE(list);
   std::vector<tensor> all;
-  for (const auto& which : *list) all.push_back(loader.load(which)->values);
+  for (std::size_t i = 0; i < std::min(most, list->size()); ++i) all.push_back(loader.load((*list)[i])->values);
   return all;
 }
 
@@ -68,7 +71,7 @@ TEST(NarrowsAccuracy, CountsWhatAPlainLoopCounts)
   const std::vector<std::string> names{"pool1"};
   const auto at = find_cut(g, names);
   ASSERT_TRUE(at);
-  const auto inputs = bundled_inputs(g[g.inputs()[0]].dims);
+  const auto inputs = load_pictures(bundled + "shapes.onnx", bundled + "pictures", g[g.inputs()[0]].dims, {}, 20);
   ASSERT_EQ(inputs.size(), 20U);
 
   std::vector<tensor> crossing;
@@ -119,6 +122,66 @@ TEST(NarrowsAccuracy, CountsWhatAPlainLoopCounts)
   const double values = static_cast<double>(crossing[0].size());
   EXPECT_GT(row.at("raw_bytes"), 4 * values + 50);
   EXPECT_LT(row.at("raw_bytes"), 4 * values + 150);
+}
+
+// t296 holds the scores of mcunet: the span below the largest score is the middle one of those of twenty that keep most
+// answers of the other half, here by sending the codes through the real thing.
+TEST(NarrowsAccuracy, HangsTheRangeOfClassScoresFromTheLargest)
+{
+  const auto file = test::shared("models/imagenet/mcunet_144.onnx"), photographs = test::shared("images/photos");
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no shared models beside this checkout";
+  const auto m = load_onnx(file);
+  ASSERT_TRUE(m);
+  const auto engine = load_engine();
+  ASSERT_TRUE(engine);
+  const auto& g = *m->network;
+  const std::vector<std::string> names{"t296"};
+  const auto at = find_cut(g, names);
+  ASSERT_TRUE(at);
+  tool::preprocessing settings;
+  settings.resize = tool::preprocessing::size{164, 0};
+  settings.crop = 144;
+  settings.mean = std::array{127.0F, 127.0F, 127.0F};
+  settings.std = std::array{127.5F, 127.5F, 127.5F};
+  constexpr std::size_t count = 16;
+  constexpr int bits = 3;
+  std::vector<tensor> scores;
+  for (const auto& in : load_pictures(file, photographs, g[g.inputs()[0]].dims, settings, count)) scores.push_back(run(*engine, head_slice(m->network, *at), in.view()));
+  ASSERT_EQ(scores.size(), count);
+
+  const auto keeps = [&](std::size_t i, float span) {
+    const auto x = std::as_const(scores[i]).values();
+    const float scale = span / 7, highest = *std::max_element(x.begin(), x.end());
+    const auto levels = std::make_shared<const std::vector<affine>>(1, affine{scale, static_cast<std::int32_t>(std::lrint((span - highest) / scale))});
+    aligned_vector<std::uint8_t> payload;
+    const auto d = encode(std::as_const(scores[i]).view(), {codec::dense, bits, range_rule::calibrated, {}, levels}, payload);
+    EXPECT_TRUE(d);
+    tensor back(scores[i].dims());
+    EXPECT_TRUE(decode(*d, payload, back.values()));
+    return first_class(back) == first_class(scores[i]);
+  };
+  int agree = 0;
+  for (const std::size_t half : {0U, 1U}) {
+    float low = 1e9F, high = -1e9F;
+    for (std::size_t i = 1 - half; i < count; i += 2)
+      for (const float x : std::as_const(scores[i]).values()) low = std::min(low, x), high = std::max(high, x);
+    std::vector<std::vector<float>> spans(count + 1);   // by answers kept
+    for (int part = 1; part <= 20; ++part) {
+      const float span = (high - low) * static_cast<float>(part) / 20;
+      std::size_t kept = 0;
+      for (std::size_t i = 1 - half; i < count; i += 2) kept += keeps(i, span);
+      spans[kept].push_back(span);
+    }
+    const auto most = std::find_if(spans.rbegin(), spans.rend(), [](const auto& s) { return !s.empty(); });
+    for (std::size_t i = half; i < count; i += 2) agree += keeps(i, (*most)[most->size() / 2]);
+  }
+  const auto f = test::narrows({"score", file, photographs, "--resize", "164", "--crop", "144", "--mean", "127", "--std", "127.5", "--pictures", std::to_string(count),
+                                "--cuts", "t296", "--bits", std::to_string(bits)});
+  ASSERT_EQ(f.code, 0) << f.err;
+  const auto card = json::parse(f.out);
+  const auto& cell = card.at("rows")[0].at("cells")[0];
+  EXPECT_EQ(cell.at("rule"), "upper end");
+  EXPECT_EQ(cell.at("agree"), agree);
 }
 
 json cell(int bits, int agree, int scored)

@@ -196,9 +196,10 @@ std::string low_widths_section(std::span<const score_card> cards)
     "fitted on one half and scored on the other, both ways, so each photograph is scored, and never with a range that saw it.\n"
     "Made again by `tools/measure.py low-widths`.\n\n"
     "Ranges: from 5 bits on the smallest and largest value of each picture; at 3 and 4 bits the clip of least squared error, per channel in the\n"
-    "first 20 % of the multiply-adds; at 1 and 2 bits that clip per channel. One bit has the levels 0 and s: of little use to tensors of both\n"
-    "signs. Bytes are what the edge sends for one input, envelope and payload, the mean over the photographs. A cut before a max-pool is\n"
-    "listed though the cut after it is better in every respect.\n\n", inputs);
+    "first 20 % of the multiply-adds; at 1 and 2 bits that clip per channel. Of class scores, from 3 bits on, the upper end:\n"
+    "from each picture's largest score down, as far as most agreement on the other half asks. One bit has the levels 0 and s: of little use to\n"
+    "tensors of both signs. Bytes are what the edge sends for one input, envelope and payload, the mean over the photographs. A cut before a\n"
+    "max-pool is listed though the cut after it is better in every respect.\n\n", inputs);
   add_median_and_worst(out, cards);
   add_averages(out, cards, widths);
   for (const auto& card : cards) add_model(out, card, widths);

@@ -5,8 +5,10 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +21,7 @@
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
 #include <narrows/onnx/import.hpp>
+#include <narrows/pack/arithmetic.hpp>
 #include <narrows/pack/histogram.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/wire/encode.hpp>
@@ -63,22 +66,60 @@ result<void> in_parallel(int jobs, std::size_t count, MakeState make_state, Work
   return {};
 }
 
-/// How one tensor is coded at one width (ACCURACY.md section 2): the range of each picture itself from 5 bits on; below,
-/// the clip of least squared error from the other fold, per channel where that pays.
-enum class rule { picture, clip, channel_clip };
+/// How one tensor is coded at one width: the range of each picture itself from 5 bits on; below, the clip of least
+/// squared error from the other fold, per channel where that pays. Of class scores only the upper end decides the answer:
+/// from 3 bits on their range hangs down from each picture's largest score, as far as the other fold wants it.
+enum class rule { picture, clip, channel_clip, upper_end };
 
-std::string_view name_of(rule r) { return r == rule::picture ? "picture" : r == rule::clip ? "clip" : "clip per channel"; }
-
-rule rule_for(int bits, double macs_share, bool has_channels)
+std::string_view name_of(rule r)
 {
-  if (bits >= 5) return rule::picture;
-  return has_channels && (bits <= 2 || macs_share < 0.2) ? rule::channel_clip : rule::clip;
+  switch (r) {
+  case rule::picture: return "picture";
+  case rule::clip: return "clip";
+  case rule::channel_clip: return "clip per channel";
+  case rule::upper_end: return "upper end";
+  }
+  return "";
+}
+
+/// Levels for [highest - span, highest]; 0 need not be among them.
+affine upper_levels(float highest, float span, int bits)
+{
+  const float scale = span / static_cast<float>((1 << bits) - 1);
+  const auto most = static_cast<float>(max_zero(bits));
+  return {std::clamp(scale, min_scale, max_scale), static_cast<std::int32_t>(std::clamp(std::nearbyint((span - highest) / scale), -most, most))};
+}
+
+/// Of twenty spans, the middle one of those with which most inputs keep their first class.
+float fit_upper_span(std::span<const std::vector<float>> scores, int bits)
+{
+  float lowest = std::numeric_limits<float>::max(), highest = std::numeric_limits<float>::lowest();
+  for (const auto& x : scores) {
+    const auto [low, high] = std::minmax_element(x.begin(), x.end());
+    lowest = std::min(lowest, *low), highest = std::max(highest, *high);
+  }
+  std::vector<float> best;
+  int most = 0;
+  for (int part = 1; part <= 20; ++part) {
+    const float span = (highest - lowest) * static_cast<float>(part) / 20;
+    int kept = 0;
+    for (const auto& x : scores) {
+      const auto first = std::max_element(x.begin(), x.end());
+      const auto levels = upper_levels(*first, span, bits);
+      const quantizer code(levels, bits);
+      kept += std::none_of(x.begin(), first, [&](float value) { return code(value) == code(*first); });
+    }
+    if (kept > most) most = kept, best.clear();
+    if (kept == most) best.push_back(span);
+  }
+  return best[best.size() / 2];
 }
 
 /// Calibration data of one crossing tensor in one fold.
 struct collected {
   histogram whole{2048};
   std::optional<grouped_histogram> channels;
+  std::vector<std::vector<float>> scores;   ///< where the tensor holds class scores
 };
 
 class scorer {
@@ -109,6 +150,18 @@ public:
 private:
   const value& crossing(std::size_t c) const { return g_[cuts_[c].tensors[0]]; }
   double share(std::size_t c) const { return total_ > 0 ? static_cast<double>(cuts_[c].macs_head) / total_ : 0; }
+  /// One value per class, with nothing left to compute.
+  bool holds_scores(std::size_t c) const
+  {
+    const auto& dims = crossing(c).dims;
+    return cuts_[c].macs_head == multiply_adds(g_) && dims.elements() > 1 && std::count_if(dims.dims().begin(), dims.dims().end(), [](auto d) { return d > 1; }) == 1;
+  }
+  rule rule_for(std::size_t c, int bits) const
+  {
+    if (holds_scores(c) && bits >= 3) return rule::upper_end;
+    if (bits >= 5) return rule::picture;
+    return has_channels(c) && (bits <= 2 || share(c) < 0.2) ? rule::channel_clip : rule::clip;
+  }
   bool has_channels(std::size_t c) const { return crossing(c).dims.rank() == 4 && crossing(c).dims[1] > 1; }
 
   result<void> pick_cuts()
@@ -164,7 +217,7 @@ private:
   errc add(collected& to, std::size_t c, std::span<const float> x) const
   {
     const auto needs = [&](rule r) {
-      return std::any_of(how_.widths.begin(), how_.widths.end(), [&](int b) { return rule_for(b, share(c), has_channels(c)) == r; });
+      return std::any_of(how_.widths.begin(), how_.widths.end(), [&](int b) { return rule_for(c, b) == r; });
     };
     if (needs(rule::clip))
       if (const auto e = to.whole.add(x); e != errc::ok) return e;
@@ -173,16 +226,30 @@ private:
       if (!to.channels) to.channels.emplace(static_cast<std::size_t>(dims[1]), static_cast<std::size_t>(dims.product(2, 4)), 512);
       if (const auto e = to.channels->add(x); e != errc::ok) return e;
     }
+    if (needs(rule::upper_end)) to.scores.emplace_back(x.begin(), x.end());
     return errc::ok;
   }
 
-  result<coding> coding_for(std::size_t c, std::size_t fitted_on, int bits) const
+  /// A coding, but that the levels of an upper end are made for each picture.
+  struct fitted_coding {
+    coding how;
+    float upper_span = 0;
+    [[nodiscard]] coding for_picture(std::span<const float> x) const
+    {
+      coding made = how;
+      if (upper_span > 0) made.scales = std::make_shared<const std::vector<affine>>(1, upper_levels(*std::max_element(x.begin(), x.end()), upper_span, how.width));
+      return made;
+    }
+  };
+
+  result<fitted_coding> coding_for(std::size_t c, std::size_t fitted_on, int bits) const
   {
     coding how{codec::dense, bits};
     const auto& from = data_[fitted_on][c];
     std::vector<affine> scales;
-    switch (rule_for(bits, share(c), has_channels(c))) {
-    case rule::picture: return how;
+    switch (rule_for(c, bits)) {
+    case rule::picture: return fitted_coding{how};
+    case rule::upper_end: how.rule = range_rule::calibrated; return fitted_coding{how, fit_upper_span(from.scores, bits)};
     case rule::clip: {
       const auto fitted = fit_mse(from.whole, bits);
       if (!fitted) return error(fitted.error(), "range of '" + crossing(c).name + "'");
@@ -199,7 +266,7 @@ private:
     }
     how.rule = range_rule::calibrated;
     how.scales = std::make_shared<const std::vector<affine>>(std::move(scales));
-    return how;
+    return fitted_coding{how};
   }
 
   struct halves {
@@ -227,7 +294,7 @@ private:
   {
     const auto v = cuts_[c].tensors[0];
     score_row row{narrows::name_of(g_, cuts_[c]), to_string(g_[v].dims), share(c), static_cast<double>(float_bytes(g_, v)), 0, signs_[index(v)], {}};
-    std::vector<std::array<coding, folds>> codings;
+    std::vector<std::array<fitted_coding, folds>> codings;
     for (const int b : how_.widths) {
       codings.emplace_back();
       for (std::size_t fold = 0; fold < folds; ++fold) {
@@ -235,7 +302,7 @@ private:
         if (!how) return unexpected(std::move(how).error());
         codings.back()[fold] = std::move(*how);
       }
-      row.cells.push_back({b, std::string(name_of(rule_for(b, row.macs_share, has_channels(c)))), 0, 0, 0, 0});
+      row.cells.push_back({b, std::string(name_of(rule_for(c, b))), 0, 0, 0, 0});
     }
 
     std::mutex guard;
@@ -275,7 +342,7 @@ private:
         row.raw_bytes += *raw / inputs;
       }
       for (std::size_t w = 0; w < codings.size(); ++w) {
-        coding how = codings[w][i % folds];
+        coding how = codings[w][i % folds].for_picture(x.values());
         how.coded_as = codec::sparse;
         const auto sparse = sent(how, d);
         if (!sparse) return sparse.error();
