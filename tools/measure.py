@@ -75,6 +75,7 @@ def executor(how):
 One thread of the reference executor and one of OpenCV's dnn module in turn, request by request; times are processor time, medians of 30 with
 half the distance between the quartiles. *Ratio* is the median of OpenCV's time over ours, pair by pair. Before they are timed, both answers
 are compared. {processor()}; {compiler}.
+Made again by `tools/measure.py executor`.
 """
     for level in LEVELS:
         text += f"\n### x86-64-{level}\n\n" + output_of([program, "--level", level, *models])

@@ -125,7 +125,7 @@ void add_averages(std::string& out, std::span<const score_card> cards, const std
   out += "\n### Average over cuts\n\nMean agreement in %, every cut of every network alike.\n\n| cuts | number |";
   std::string line = "| --- | --- |";
   for (const int b : widths) {
-    out += fmt::format(" {} bits |", b);
+    out += fmt::format(" {} bit{} |", b, b == 1 ? "" : "s");
     line += " --- |";
   }
   out += "\n" + line + "\n";
