@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/layout.hpp>
+
+#include "contender.hpp"
+
+namespace narrows::bench {
+
+void add_narrows(contenders& to)
+{
+  for (const auto* set : available_kernels())
+    for (int bits = 1; bits <= 16; ++bits) {
+      const auto width = static_cast<std::size_t>(bits - 1);
+      const auto levels = task_levels(bits);
+      to.pack.push_back({std::string(set->name), bits, promise::block_layout, [set, width, q = quantizer(levels, bits)](const float* x, std::size_t n, std::uint8_t* out) {
+        set->quantize_pack[width](x, n / block_values, q, out);
+      }});
+      to.unpack.push_back({std::string(set->name), bits, promise::block_layout, [set, width, levels](const std::uint8_t* packed, std::size_t n, float* out) {
+        set->unpack_dequantize[width](packed, n / block_values, levels, out);
+      }});
+    }
+}
+
+}  // namespace narrows::bench
