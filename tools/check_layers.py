@@ -7,6 +7,7 @@ Usage: check_layers.py [ROOT]
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -43,11 +44,11 @@ TEXTS = SOURCES | {".py", ".sh", ".cmake", ".in", ".txt", ".md", ".json", ".yml"
 
 def files_of(root):
     """Files under version control and new ones that git does not ignore; all files where there is no git."""
-    if (root / ".git").exists():
+    if (root / ".git").exists() and shutil.which("git"):
         listed = subprocess.run(["git", "-C", root, "ls-files", "-coz", "--exclude-standard"], check=True, capture_output=True)
         names = sorted(set(listed.stdout.decode().split("\0")) - {""})
     else:
-        names = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and "build" not in p.relative_to(root).parts[:1])
+        names = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and p.relative_to(root).parts[0] not in ("build", ".git"))
     return [name for name in names if (root / name).is_file() and not (root / name).is_symlink()]
 
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every kernel set that this CPU can run against reference.hpp, in memory between guard pages.
+#include <cfenv>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -125,6 +127,30 @@ TEST_P(Kernel, QuantisesLikeTheReference)
           EXPECT_EQ(high, *std::max_element(x.values().begin(), x.values().end()));
         }
   });
+}
+
+// Kernels may take a quick way for runs of blocks and repeat a run that holds what the quick way cannot convert: products
+// beyond an int32, which are finite, and what is not. Neither may leak into the runs beside it.
+TEST_P(Kernel, QuantisesRunsOfBlocksWithRareValuesLikeTheReference)
+{
+  constexpr std::size_t n = 70 * block_values;
+  const affine a{0.25F, 3};
+  const auto width = static_cast<std::size_t>(bits - 1);
+  for (const float rare : {0.0F, 0x1p29F, 0x1p33F, -0x1p33F, 3e38F, -3e38F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+    for (const std::size_t at : {std::size_t{0}, std::size_t{17 * block_values + 5}, n - 1})
+      for (const int before : {0, FE_INVALID}) {
+        SCOPED_TRACE("rare " + std::to_string(rare) + " at " + std::to_string(at));
+        auto x = values(n, a, false);
+        x[at] = rare;
+        std::vector<std::uint8_t> expected(packed_bytes(n, bits)), out(expected.size());
+        const bool finite = reference::quantize_pack(x, a, bits, expected);
+        std::feclearexcept(FE_ALL_EXCEPT);
+        std::feraiseexcept(before);
+        EXPECT_EQ(set.quantize_pack[width](x.data(), n / block_values, quantizer(a, bits), out.data()), finite);
+        EXPECT_TRUE(std::fetestexcept(before) == before) << "a flag that was raised stays raised";
+        EXPECT_EQ(out, expected);
+      }
+  std::feclearexcept(FE_ALL_EXCEPT);
 }
 
 TEST_P(Kernel, DequantisesLikeTheReference)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/compress_table.hpp>
+#include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 
@@ -84,13 +85,33 @@ struct levels {
   }
 };
 
+/// For 8-bit codes of values whose products fit an int32; the convert says in MXCSR if one does not.
+struct quick_levels {
+  vecf inverse;
+  vec zero16, largest8;
+
+  NARROWS_OP explicit quick_levels(const quantizer& q)
+    : inverse(_mm256_set1_ps(q.inverse)), zero16(_mm256_set1_epi16(static_cast<short>(q.zero))),
+      largest8(_mm256_set1_epi8(static_cast<char>(q.largest)))
+  {
+  }
+  template <int Part>
+  NARROWS_OP vec round(const float* x) const
+  {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * Part), inverse));
+  }
+};
+
 /// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides. The packs interleave
 /// 128-bit lanes; store8 puts the 4-byte pieces right, on packed words, of which there are fewer than rows.
-NARROWS_OP vec quantize8(const float* x, levels& by)
+template <int Bits, class Levels>
+NARROWS_OP vec quantize8(const float* x, Levels& by)
 {
-  const vec first = _mm256_adds_epi16(_mm256_packs_epi32(by.round<0>(x), by.round<1>(x)), by.zero16);
-  const vec second = _mm256_adds_epi16(_mm256_packs_epi32(by.round<2>(x), by.round<3>(x)), by.zero16);
-  return _mm256_min_epu8(_mm256_packus_epi16(first, second), by.largest8);
+  const vec first = _mm256_adds_epi16(_mm256_packs_epi32(by.template round<0>(x), by.template round<1>(x)), by.zero16);
+  const vec second = _mm256_adds_epi16(_mm256_packs_epi32(by.template round<2>(x), by.template round<3>(x)), by.zero16);
+  const vec bytes = _mm256_packus_epi16(first, second);
+  if constexpr (Bits == 8) return bytes;
+  else return _mm256_min_epu8(bytes, by.largest8);
 }
 NARROWS_OP vec quantize16(const float* x, levels& by) { return _mm256_packus_epi32(by.clamp<0>(x), by.clamp<1>(x)); }
 
@@ -133,6 +154,7 @@ NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
   by.put(to + 8, _mm256_unpackhi_epi16(codes, zero()));
 }
 
+inline constexpr bool has_quick_levels = true;
 #include <narrows/pack/kernel/body.hpp>
 
 /// Eight codes at a time through a table of byte shuffles; what is written beyond the count lies within the n codes.

@@ -9,11 +9,14 @@
 //   insert, spill, extract, join                   <W, S, Bits>: move a field of Bits bits to and from bit S of words of W
 //   vecf, load_float, smaller, larger, no_float    a register of floats
 //   note(seen, x)                                  makes `seen` NaN for good once x holds a NaN or infinity
-//   levels(quantizer), quantize8, quantize16       one vec of codes from 1 or 1/2 float per byte, in an order of its own
+//   levels(quantizer), quantize8<Bits>, quantize16 one vec of codes from 1 or 1/2 float per byte, in an order of its own
+//   has_quick_levels, quick_levels                 as levels, for 8-bit codes whose products fit an int32 (invalid_flag)
 //   store8, store16                                undo that order
 //   values(affine), load8, load16                  load words in the order that the next two undo
 //   dequantize8, dequantize16                      floats in memory order
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
+
+inline constexpr int any_width = 0;   // up to 8, known at run time only
 
 template <int Bits>
 inline constexpr auto all_rows = std::make_integer_sequence<int, lane_bits(Bits)>{};
@@ -34,14 +37,14 @@ struct code_rows {
 };
 
 /// Rows of a block's floats, quantised on the way.
-template <int Bits>
+template <int Bits, class Levels>
 struct float_rows {
   const float* from;
-  levels& by;
+  Levels& by;
   template <int Row>
   NARROWS_OP vec row() const
   {
-    if constexpr (Bits <= 8) return quantize8(from + Row * 64, by);
+    if constexpr (Bits <= 8) return quantize8<Bits>(from + Row * 64, by);
     else return quantize16(from + Row * 32, by);
   }
   template <int B>
@@ -84,16 +87,35 @@ NARROWS_TARGET void pack(const code_t<Bits>* codes, std::size_t blocks, std::uin
     }
 }
 
+template <int Bits, class Levels>
+NARROWS_OP void quantize_blocks(const float* x, std::size_t blocks, Levels& by, std::uint8_t* out)
+{
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t g = 0; g < 64; g += vec_bytes) {
+      const float_rows<Bits, Levels> rows{x + b * block_values + g / sizeof(code_t<Bits>), by};
+      pack_rows<Bits>(rows, out + b * block_bytes(Bits) + g, all_rows<Bits>);
+    }
+}
+
+inline constexpr std::size_t quick_blocks = 16;   // what is read once more is still in the second cache
+
+/// Quickly where it goes well; a piece with a value that is not finite, or far outside the levels, once more with care.
 template <int Bits>
 NARROWS_TARGET bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
 {
-  levels by(q);
-  for (std::size_t b = 0; b < blocks; ++b)
-    for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      const float_rows<Bits> rows{x + b * block_values + g / sizeof(code_t<Bits>), by};
-      pack_rows<Bits>(rows, out + b * block_bytes(Bits) + g, all_rows<Bits>);
+  levels careful(q);
+  if constexpr (has_quick_levels && Bits <= 8) {
+    for (std::size_t b = 0; b < blocks; b += quick_blocks) {
+      const std::size_t n = blocks - b < quick_blocks ? blocks - b : quick_blocks;
+      quick_levels by(q);
+      invalid_flag flag;
+      quantize_blocks<Bits>(x + b * block_values, n, by, out + b * block_bytes(Bits));
+      if (flag.raised()) quantize_blocks<Bits>(x + b * block_values, n, careful, out + b * block_bytes(Bits));
     }
-  return by.all_finite();
+  } else {
+    quantize_blocks<Bits>(x, blocks, careful, out);
+  }
+  return careful.all_finite();
 }
 
 struct code_sink {
@@ -168,20 +190,19 @@ NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t bl
     }
 }
 
-template <class Code>
-NARROWS_OP void quantize_vec(const float* x, levels& by, Code* codes)
+template <class Code, class Levels>
+NARROWS_OP void quantize_vec(const float* x, Levels& by, Code* codes)
 {
   auto* const to = reinterpret_cast<std::uint8_t*>(codes);
-  if constexpr (sizeof(Code) == 1) store8(to, quantize8(x, by));
+  if constexpr (sizeof(Code) == 1) store8(to, quantize8<any_width>(x, by));
   else store16(to, quantize16(x, by));
 }
 
 /// A last, partial register goes through a copy: what it holds beyond the end is a finite value that nobody reads.
-template <class Code>
-NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) noexcept
+template <class Code, class Levels>
+NARROWS_OP void quantize_values(const float* x, std::size_t n, Levels& by, Code* codes)
 {
   constexpr std::size_t step = vec_bytes / sizeof(Code);
-  levels by(q);
   std::size_t i = 0;
   for (; i + step <= n; i += step) quantize_vec(x + i, by, codes + i);
   if (i < n) {
@@ -191,7 +212,28 @@ NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, 
     quantize_vec(last, by, last_codes);
     std::memcpy(codes + i, last_codes, (n - i) * sizeof(Code));
   }
-  return by.all_finite();
+}
+
+template <class Code>
+NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) noexcept
+{
+  levels careful(q);
+  if constexpr (has_quick_levels && sizeof(Code) == 1) {
+    constexpr std::size_t piece = quick_blocks * block_values, least = 256;   // fewer cost less than to ask for the flag
+    for (std::size_t i = 0; i < n; i += piece) {
+      const std::size_t m = n - i < piece ? n - i : piece;
+      if (m >= least) {
+        quick_levels by(q);
+        invalid_flag flag;
+        quantize_values(x + i, m, by, codes + i);
+        if (!flag.raised()) continue;
+      }
+      quantize_values(x + i, m, careful, codes + i);
+    }
+  } else {
+    quantize_values(x, n, careful, codes);
+  }
+  return careful.all_finite();
 }
 
 template <class Code>

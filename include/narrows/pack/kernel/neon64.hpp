@@ -111,12 +111,15 @@ struct levels {
 };
 
 /// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides.
+template <int Bits>
 NARROWS_OP vec quantize8(const float* x, levels& by)
 {
   const int16x8_t first = vqmovn_high_s32(vqmovn_s32(by.round<0>(x)), by.round<1>(x));
   const int16x8_t second = vqmovn_high_s32(vqmovn_s32(by.round<2>(x)), by.round<3>(x));
   const uint8x8_t low = vqmovun_s16(vqaddq_s16(first, by.zero16));
-  return vminq_u8(vqmovun_high_s16(low, vqaddq_s16(second, by.zero16)), by.largest8);
+  const uint8x16_t bytes = vqmovun_high_s16(low, vqaddq_s16(second, by.zero16));
+  if constexpr (Bits == 8) return bytes;
+  else return vminq_u8(bytes, by.largest8);
 }
 NARROWS_OP vec quantize16(const float* x, levels& by)
 {
@@ -149,6 +152,8 @@ NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
   dequantize16(vreinterpretq_u8_u16(vmovl_high_u8(codes)), by, to + 8);
 }
 
+inline constexpr bool has_quick_levels = false;   // its conversions saturate
+using quick_levels = levels;
 #include <narrows/pack/kernel/body.hpp>
 
 /// Eight codes at a time through a table of byte shuffles; what is written beyond the count lies within the n codes.
