@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <narrows/core/tensor.hpp>
 #include <narrows/pack/sparse.hpp>
 
 #include "support/guarded.hpp"
@@ -169,6 +170,30 @@ TEST_P(Kernel, DequantisesLikeTheReference)
       }
   });
 }
+
+#if defined(__x86_64__)   // others have no such size, and an emulator takes its time
+// From some size on kernels write around the caches, where the output starts on a line's border. Short runs, held against
+// the reference above, say what is right.
+TEST_P(Kernel, DequantisesLargeOutputsAsItDoesSmallOnes)
+{
+  constexpr std::size_t blocks = (std::size_t{32} << 20) / (block_values * sizeof(float)) + 1, few = 64;
+  const auto width = static_cast<std::size_t>(bits - 1);
+  const affine a{0.37F, 5};
+  auto packed = test::random_codes<std::uint8_t>(few * block_bytes(bits), 8, source);
+  packed.resize(blocks * block_bytes(bits));
+  for (std::size_t i = few * block_bytes(bits); i < packed.size(); ++i) packed[i] = static_cast<std::uint8_t>(packed[i - few * block_bytes(bits)] + 1);
+  aligned_vector<float> out(blocks * block_values + 1);
+  std::vector<float> expected(few * block_values);
+  for (const std::size_t offset : {0U, 1U}) {   // on a border, and off
+    set.unpack_dequantize[width](packed.data(), blocks, a, out.data() + offset);
+    for (std::size_t b = 0; b < blocks; b += few) {
+      const std::size_t n = std::min(few, blocks - b);
+      set.unpack_dequantize[width](packed.data() + b * block_bytes(bits), n, a, expected.data());
+      ASSERT_EQ(std::memcmp(out.data() + offset + b * block_values, expected.data(), n * block_values * sizeof(float)), 0) << "block " << b;
+    }
+  }
+}
+#endif
 
 TEST_P(Kernel, SparseStreamsAreThoseOfTheReference)
 {

@@ -8,6 +8,7 @@
 
 #if defined(__x86_64__)
 
+#include <cstdint>
 #include <cstring>
 #include <immintrin.h>
 
@@ -121,13 +122,20 @@ NARROWS_OP void store8(std::uint8_t* to, vec v)
 }
 NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, _mm256_permute4x64_epi64(v, 0xD8)); }
 
+template <bool Stream>
 struct values {
   vecf scale;
   vec zero;
   NARROWS_OP explicit values(const affine& a) : scale(_mm256_set1_ps(a.scale)), zero(_mm256_set1_epi32(a.zero)) {}
   NARROWS_OP void put(float* to, vec codes) const
   {
-    _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(codes, zero)), scale));
+    const vecf value = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(codes, zero)), scale);
+    if constexpr (Stream) _mm256_stream_ps(to, value);
+    else _mm256_storeu_ps(to, value);
+  }
+  NARROWS_OP void end() const
+  {
+    if constexpr (Stream) _mm_sfence();
   }
 };
 
@@ -140,7 +148,8 @@ NARROWS_OP vec load8(const std::uint8_t* from)
   return _mm256_shuffle_epi8(pieces, bytes);
 }
 NARROWS_OP vec load16(const std::uint8_t* from) { return _mm256_permute4x64_epi64(load(from), 0xD8); }
-NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
   const vec low = _mm256_set1_epi32(0xFF);
   by.put(to, both(codes, low));
@@ -148,13 +157,15 @@ NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
   by.put(to + 16, both(_mm256_srli_epi32(codes, 16), low));
   by.put(to + 24, _mm256_srli_epi32(codes, 24));
 }
-NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
   by.put(to, _mm256_unpacklo_epi16(codes, zero()));
   by.put(to + 8, _mm256_unpackhi_epi16(codes, zero()));
 }
 
 inline constexpr bool has_quick_levels = true;
+inline constexpr bool has_streams = true;
 #include <narrows/pack/kernel/body.hpp>
 
 /// Eight codes at a time through a table of byte shuffles; what is written beyond the count lies within the n codes.

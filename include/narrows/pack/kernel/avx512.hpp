@@ -8,6 +8,7 @@
 
 #if defined(__x86_64__)
 
+#include <cstdint>
 #include <cstring>
 #include <immintrin.h>
 
@@ -125,13 +126,20 @@ NARROWS_OP void store16(std::uint8_t* to, vec v)
   store(to, _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v));
 }
 
+template <bool Stream>
 struct values {
   vecf scale;
   vec zero;
   NARROWS_OP explicit values(const affine& a) : scale(_mm512_set1_ps(a.scale)), zero(_mm512_set1_epi32(a.zero)) {}
   NARROWS_OP void put(float* to, vec codes) const
   {
-    _mm512_storeu_ps(to, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(codes, zero)), scale));
+    const vecf value = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(codes, zero)), scale);
+    if constexpr (Stream) _mm512_stream_ps(to, value);
+    else _mm512_storeu_ps(to, value);
+  }
+  NARROWS_OP void end() const
+  {
+    if constexpr (Stream) _mm_sfence();
   }
 };
 
@@ -145,7 +153,8 @@ NARROWS_OP vec load16(const std::uint8_t* from)
 {
   return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), load(from));
 }
-NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
   const vec low = _mm512_set1_epi32(0xFF);
   by.put(to, both(codes, low));
@@ -153,13 +162,15 @@ NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
   by.put(to + 32, both(_mm512_srli_epi32(codes, 16), low));
   by.put(to + 48, _mm512_srli_epi32(codes, 24));
 }
-NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
   by.put(to, _mm512_unpacklo_epi16(codes, zero()));
   by.put(to + 16, _mm512_unpackhi_epi16(codes, zero()));
 }
 
 inline constexpr bool has_quick_levels = true;
+inline constexpr bool has_streams = true;
 #include <narrows/pack/kernel/body.hpp>
 
 inline constexpr kernel_set set = [] {

@@ -12,8 +12,9 @@
 //   levels(quantizer), quantize8<Bits>, quantize16 one vec of codes from 1 or 1/2 float per byte, in an order of its own
 //   has_quick_levels, quick_levels                 as levels, for 8-bit codes whose products fit an int32 (invalid_flag)
 //   store8, store16                                undo that order
-//   values(affine), load8, load16                  load words in the order that the next two undo
+//   values<Stream>(affine), load8, load16          load words in the order that the next two undo
 //   dequantize8, dequantize16                      floats in memory order
+//   has_streams                                    whether values<true> writes whole lines, around the caches
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
 
 inline constexpr int any_width = 0;   // up to 8, known at run time only
@@ -128,10 +129,10 @@ struct code_sink {
   }
 };
 
-template <int Bits>
+template <int Bits, class Values>
 struct float_sink {
   float* to;
-  const values& by;
+  const Values& by;
   NARROWS_OP vec get(const std::uint8_t* from) const
   {
     if constexpr (Bits <= 8) return load8(from);
@@ -179,15 +180,31 @@ NARROWS_TARGET void unpack(const std::uint8_t* packed, std::size_t blocks, code_
     }
 }
 
+template <int Bits, class Values>
+NARROWS_OP void dequantize_blocks(const std::uint8_t* packed, std::size_t blocks, const Values& by, float* out)
+{
+  for (std::size_t b = 0; b < blocks; ++b)
+    for (std::size_t g = 0; g < 64; g += vec_bytes) {
+      const float_sink<Bits, Values> sink{out + b * block_values + g / sizeof(code_t<Bits>), by};
+      unpack_rows<Bits>(sink, packed + b * block_bytes(Bits) + g, all_rows<Bits>);
+    }
+}
+
+/// Floats from this many on are written around the caches, which would first read each line: less than half the time
+/// where they are memory's anyway. Smaller outputs stay in a shared cache for whoever reads them next.
+inline constexpr std::size_t least_streamed_bytes = std::size_t{32} << 20;
+
 template <int Bits>
 NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t blocks, const affine& a, float* out) noexcept
 {
-  const values by(a);
-  for (std::size_t b = 0; b < blocks; ++b)
-    for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      const float_sink<Bits> sink{out + b * block_values + g / sizeof(code_t<Bits>), by};
-      unpack_rows<Bits>(sink, packed + b * block_bytes(Bits) + g, all_rows<Bits>);
+  if constexpr (has_streams) {
+    if (blocks >= least_streamed_bytes / (block_values * sizeof(float)) && reinterpret_cast<std::uintptr_t>(out) % 64 == 0) {
+      const values<has_streams> by(a);
+      dequantize_blocks<Bits>(packed, blocks, by, out);
+      return by.end();
     }
+  }
+  dequantize_blocks<Bits>(packed, blocks, values<false>(a), out);
 }
 
 template <class Code, class Levels>
@@ -237,7 +254,7 @@ NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, 
 }
 
 template <class Code>
-NARROWS_OP void dequantize_vec(const Code* codes, const values& by, float* out)
+NARROWS_OP void dequantize_vec(const Code* codes, const values<false>& by, float* out)
 {
   const auto* const from = reinterpret_cast<const std::uint8_t*>(codes);
   if constexpr (sizeof(Code) == 1) dequantize8(load8(from), by, out);
@@ -248,7 +265,7 @@ template <class Code>
 NARROWS_TARGET void dequantize(const Code* codes, std::size_t n, const affine& a, float* out) noexcept
 {
   constexpr std::size_t step = vec_bytes / sizeof(Code);
-  const values by(a);
+  const values<false> by(a);
   std::size_t i = 0;
   for (; i + step <= n; i += step) dequantize_vec(codes + i, by, out + i);
   if (i < n) {

@@ -128,6 +128,7 @@ NARROWS_OP vec quantize16(const float* x, levels& by)
 NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
 NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
 
+template <bool Stream>
 struct values {
   vecf scale;
   int32x4_t zero;
@@ -136,17 +137,18 @@ struct values {
   {
     vst1q_f32(to, vmulq_f32(vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(codes), zero)), scale));
   }
+  NARROWS_OP void end() const {}
 };
 
 NARROWS_OP vec load8(const std::uint8_t* from) { return load(from); }
 NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
-NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
+NARROWS_OP void dequantize16(vec codes, const values<false>& by, float* to)
 {
   const uint16x8_t words = vreinterpretq_u16_u8(codes);
   by.put(to, vmovl_u16(vget_low_u16(words)));
   by.put(to + 4, vmovl_high_u16(words));
 }
-NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
+NARROWS_OP void dequantize8(vec codes, const values<false>& by, float* to)
 {
   dequantize16(vreinterpretq_u8_u16(vmovl_u8(vget_low_u8(codes))), by, to);
   dequantize16(vreinterpretq_u8_u16(vmovl_high_u8(codes)), by, to + 8);
@@ -154,6 +156,7 @@ NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
 
 inline constexpr bool has_quick_levels = false;   // its conversions saturate
 using quick_levels = levels;
+inline constexpr bool has_streams = false;
 #include <narrows/pack/kernel/body.hpp>
 
 /// Eight codes at a time through a table of byte shuffles; what is written beyond the count lies within the n codes.

@@ -116,6 +116,7 @@ NARROWS_OP vec quantize16(const float* x, levels& by) { return _mm_packus_epi32(
 NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
 NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
 
+template <bool Stream>
 struct values {
   vecf scale;
   vec zero;
@@ -124,6 +125,7 @@ struct values {
   {
     _mm_storeu_ps(to, _mm_mul_ps(_mm_cvtepi32_ps(_mm_sub_epi32(codes, zero)), scale));
   }
+  NARROWS_OP void end() const {}
 };
 
 /// Byte q of 32-bit element j is lane 4 q + j, so that shifts and masks yield lanes in order.
@@ -132,7 +134,7 @@ NARROWS_OP vec load8(const std::uint8_t* from)
   return _mm_shuffle_epi8(load(from), _mm_setr_epi32(0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703));
 }
 NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
-NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
+NARROWS_OP void dequantize8(vec codes, const values<false>& by, float* to)
 {
   const vec low = _mm_set1_epi32(0xFF);
   by.put(to, both(codes, low));
@@ -140,13 +142,14 @@ NARROWS_OP void dequantize8(vec codes, const values& by, float* to)
   by.put(to + 8, both(_mm_srli_epi32(codes, 16), low));
   by.put(to + 12, _mm_srli_epi32(codes, 24));
 }
-NARROWS_OP void dequantize16(vec codes, const values& by, float* to)
+NARROWS_OP void dequantize16(vec codes, const values<false>& by, float* to)
 {
   by.put(to, _mm_unpacklo_epi16(codes, zero()));
   by.put(to + 4, _mm_unpackhi_epi16(codes, zero()));
 }
 
 inline constexpr bool has_quick_levels = true;
+inline constexpr bool has_streams = false;   // its rows of 16-bit codes are half a cache line
 #include <narrows/pack/kernel/body.hpp>
 
 inline constexpr kernel_set set = table("sse4_1");
