@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes the tables of docs/measurements.md again, each between marks of its own; what stands around them is kept.
+"""Makes the tables of docs/measurements.md and docs/kernels.md again, each between marks of its own; what stands around
+them is kept.
 
   tools/measure.py low-widths    agreement and bytes at every cut and width of the five ImageNet networks (half an hour)
   tools/measure.py executor      the executor beside OpenCV's dnn module, one thread (a minute)
+  tools/measure.py kernels       packing and unpacking beside the limit and what else there is, one thread (ten minutes)
 
-Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for `executor`, and the models and photographs in ../shared.
-Scores of low-widths are kept in build/measurements: a network scored there is not scored again.
+Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for `executor` and `kernels`, and the models and photographs in
+../shared. Scores of low-widths are kept in build/measurements: a network scored there is not scored again.
 """
 import argparse
+import collections
+import json
+import os
 import pathlib
 import platform
 import re
+import statistics
 import subprocess
 import sys
 
@@ -26,16 +32,21 @@ NETWORKS = {
     "mcunet_144": ["--resize", "164", "--crop", "144", "--mean", "127", "--std", "127.5"],
 }
 LEVELS = ["v2", "v3", "v4"]
+WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16]
+WORKING_SETS = {"L1": "16 KiB of floats", "L2": "1 MiB of floats", "L3": "8 MiB of floats", "DRAM": "256 MiB of floats"}
+# Fastest first; a limit of several ways is shown as one. The last four would take minutes beyond the caches.
+CONTENDERS = ["avx512", "avx2", "neon64", "sse4_1", "xnnpack", "onednn", "generic", "scalar", "plain_loop", "scalar_loop"]
+CACHED_ONLY = CONTENDERS[-4:]
 
 
-def with_section(document, name, text):
-    """`document` with the section of that name replaced, or added at its end."""
+def with_section(document, name, text, title="Measurements"):
+    """`document` with the section of that name replaced, or added at its end; an empty document gets a title."""
     begin, end = f"<!-- tools/measure.py {name} -->\n", f"<!-- end of {name} -->\n"
     block = begin + text + end
     if begin in document and end in document:
         before, rest = document.split(begin, 1)
         return before + block + rest.split(end, 1)[1]
-    return (document or "# Measurements\n") + "\n" + block
+    return (document or f"# {title}\n") + "\n" + block
 
 
 def processor():
@@ -51,7 +62,8 @@ def processor():
 
 
 def output_of(command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    one_thread = dict(os.environ, OMP_NUM_THREADS="1")   # oneDNN's own
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread).stdout
 
 
 def low_widths(how):
@@ -82,7 +94,71 @@ Made again by `tools/measure.py executor`.
     return text
 
 
-SECTIONS = {"low-widths": low_widths, "executor": executor}
+def kernel_table(rows, operation, working_set):
+    """One table: ns per 1000 values by contender and width, with the share of the limit that ours reach."""
+    text = f"\n### {WORKING_SETS[working_set]}\n\n| | " + " | ".join(map(str, WIDTHS)) + " |\n| --- |" + " --- |" * len(WIDTHS) + "\n"
+    limits = {}
+    for width in WIDTHS:
+        ways = [statistics.median(times) for (op, who, at, where), times in rows.items()
+                if (op, at, where) == (operation, width, working_set) and who.startswith("limit")]
+        limits[width] = min(ways) if ways else None
+    if any(limits.values()):
+        text += "| limit | " + " | ".join(f"{limits[w]:.1f}" for w in WIDTHS) + " |\n"
+    for who in CONTENDERS:
+        cells = []
+        for width in WIDTHS:
+            times = rows.get((operation, who, width, working_set))
+            if not times:
+                cells.append("")
+                continue
+            times = sorted(times)
+            middle, spread = statistics.median(times), (times[len(times) * 3 // 4] - times[len(times) // 4]) / 2
+            cell = f"{middle:.1f}" if spread < 0.05 * middle else f"{middle:.1f} ± {spread:.1f}"
+            if limits[width] and who in ("avx512", "avx2", "neon64"):
+                cell += f" ({100 * limits[width] / middle:.0f} %)"
+            cells.append(cell)
+        if any(cells):
+            text += f"| {who} | " + " | ".join(cells) + " |\n"
+    return text
+
+
+def kernels(how):
+    program = str(how.build / "bin/narrows_bench_pack")
+    widths = "|".join(map(str, WIDTHS))
+    rows = collections.defaultdict(list)
+    for where in WORKING_SETS:
+        left_out = "|avx512_vbmi" + ("" if where in ("L1", "L2") else "|" + "|".join(CACHED_ONLY))
+        wanted = [name for name in output_of([program, "--benchmark_list_tests", f"--benchmark_filter=_u({widths})/.*/{where}$"]).split()
+                  if name.split("/")[1] not in left_out.split("|")]
+        answer = output_of([program, f"--benchmark_filter=^({'|'.join(wanted)})$", "--benchmark_format=json", "--benchmark_repetitions=7",
+                            "--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.01"])
+        for row in json.loads(answer)["benchmarks"]:
+            if row["run_type"] == "iteration":
+                operation, who, working_set = row["run_name"].split("/")
+                operation, width = operation.rsplit("_u", 1)
+                rows[operation, who, int(width), working_set].append(1e12 / row["items_per_second"])
+    text = f"""## Packing and unpacking
+
+ns per 1000 float32 values by width in bits, one thread, processor time, median of 7 interleaved repetitions (± half the distance between the
+quartiles where that is 5 % or more). *limit* moves the same bytes and computes nothing, in the fastest of five ways; in brackets, the share of it that a
+kernel reaches. Every contender's answers are compared with the reference before it is timed. `xnnpack` and `onednn` are given the range, as ours are.
+`plain_loop` is the block layout in loops for a vectoriser (-O3 -march=native), `scalar_loop` a linear stream, value by value (-O2).
+`avx512` also packs where `avx512_vbmi` is in use. {processor()}; {output_of(["g++", "--version"]).splitlines()[0]}.
+Made again by `tools/measure.py kernels`.
+"""
+    for operation, title in (("quantize_pack", "Quantise and pack"), ("unpack_dequantize", "Unpack and dequantise")):
+        text += f"\n## {title}\n"
+        for where in WORKING_SETS:
+            text += kernel_table(rows, operation, where)
+    return text
+
+
+# What makes each section, the document that holds it and that document's title.
+SECTIONS = {
+    "low-widths": (low_widths, "measurements.md", "Measurements"),
+    "executor": (executor, "measurements.md", "Measurements"),
+    "kernels": (kernels, "kernels.md", "Kernels"),
+}
 
 
 def main():
@@ -90,15 +166,17 @@ def main():
     parser.add_argument("section", choices=SECTIONS)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
-    parser.add_argument("--document", type=pathlib.Path, default=ROOT / "docs/measurements.md")
+    parser.add_argument("--document", type=pathlib.Path, help="instead of the section's own")
     how = parser.parse_args()
+    make, file, title = SECTIONS[how.section]
+    document = how.document or ROOT / "docs" / file
     try:
-        text = SECTIONS[how.section](how)
+        text = make(how)
     except (OSError, subprocess.CalledProcessError) as problem:
         print(f"measure: {problem}", file=sys.stderr)
         return 1
-    before = how.document.read_text() if how.document.exists() else ""
-    how.document.write_text(with_section(before, how.section, text))
+    before = document.read_text() if document.exists() else ""
+    document.write_text(with_section(before, how.section, text, title))
     return 0
 
 
