@@ -40,6 +40,7 @@ protected:
   {
     std::vector<affine> list{{1, 0}, {0.0371F, 0}, {0x1p-125F, 1}, {0x1p109F, 0}, {0.25F, static_cast<std::int32_t>(max_code(bits) / 2)},
                              {3.1F, -7}, {0.5F, max_zero(bits)}, {1.7F, -max_zero(bits)}};
+    if (bits > 8) list.insert(list.end(), {{0.5F, 0x7FFF}, {0.5F, 0x8000}});   // the last one that 16-bit sums hold, and the next
     for (const auto& a : list) EXPECT_EQ(check(a, bits), errc::ok);
     return list;
   }

@@ -86,14 +86,15 @@ struct levels {
   }
 };
 
-/// For 8-bit codes of values whose products fit an int32; the convert says in MXCSR if one does not.
+/// For codes of up to 15 bits, a zero from 0 to 32767 where they have more than 8, and values whose products fit an int32;
+/// the convert says in MXCSR if one does not.
 struct quick_levels {
   vecf inverse;
-  vec zero16, largest8;
+  vec zero16, largest8, largest16;
 
   NARROWS_OP explicit quick_levels(const quantizer& q)
     : inverse(_mm512_set1_ps(q.inverse)), zero16(_mm512_set1_epi16(static_cast<short>(q.zero))),
-      largest8(_mm512_set1_epi8(static_cast<char>(q.largest)))
+      largest8(_mm512_set1_epi8(static_cast<char>(q.largest))), largest16(_mm512_set1_epi16(static_cast<short>(q.largest)))
   {
   }
   template <int Part>
@@ -115,6 +116,12 @@ NARROWS_OP vec quantize8(const float* x, Levels& by)
   else return _mm512_min_epu8(bytes, by.largest8);
 }
 NARROWS_OP vec quantize16(const float* x, levels& by) { return _mm512_packus_epi32(by.clamp<0>(x), by.clamp<1>(x)); }
+/// What saturates to 16 bits lies beyond the levels before and after a zero that is not negative is added.
+NARROWS_OP vec quantize16(const float* x, const quick_levels& by)
+{
+  const vec sums = _mm512_adds_epi16(_mm512_packs_epi32(by.round<0>(x), by.round<1>(x)), by.zero16);
+  return _mm512_min_epi16(_mm512_max_epi16(sums, zero()), by.largest16);
+}
 
 NARROWS_OP vec transpose_pieces(vec v)
 {

@@ -10,7 +10,7 @@
 //   vecf, load_float, smaller, larger, no_float    a register of floats
 //   note(seen, x)                                  makes `seen` NaN for good once x holds a NaN or infinity
 //   levels(quantizer), quantize8<Bits>, quantize16 one vec of codes from 1 or 1/2 float per byte, in an order of its own
-//   has_quick_levels, quick_levels                 as levels, for 8-bit codes whose products fit an int32 (invalid_flag)
+//   has_quick_levels, quick_levels                 as levels, where products fit an int32 (invalid_flag) and codes 15 bits
 //   store8, store16                                undo that order
 //   values<Stream>(affine), load8, load16          load words in the order that the next two undo
 //   dequantize8, dequantize16                      floats in memory order
@@ -105,17 +105,19 @@ template <int Bits>
 NARROWS_TARGET bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
 {
   levels careful(q);
-  if constexpr (has_quick_levels && Bits <= 8) {
-    for (std::size_t b = 0; b < blocks; b += quick_blocks) {
-      const std::size_t n = blocks - b < quick_blocks ? blocks - b : quick_blocks;
-      quick_levels by(q);
-      invalid_flag flag;
-      quantize_blocks<Bits>(x + b * block_values, n, by, out + b * block_bytes(Bits));
-      if (flag.raised()) quantize_blocks<Bits>(x + b * block_values, n, careful, out + b * block_bytes(Bits));
+  if constexpr (has_quick_levels && Bits < 16) {
+    if (Bits <= 8 || (q.zero >= 0 && q.zero <= 0x7FFF)) {
+      for (std::size_t b = 0; b < blocks; b += quick_blocks) {
+        const std::size_t n = blocks - b < quick_blocks ? blocks - b : quick_blocks;
+        quick_levels by(q);
+        invalid_flag flag;
+        quantize_blocks<Bits>(x + b * block_values, n, by, out + b * block_bytes(Bits));
+        if (flag.raised()) quantize_blocks<Bits>(x + b * block_values, n, careful, out + b * block_bytes(Bits));
+      }
+      return careful.all_finite();
     }
-  } else {
-    quantize_blocks<Bits>(x, blocks, careful, out);
   }
+  quantize_blocks<Bits>(x, blocks, careful, out);
   return careful.all_finite();
 }
 
