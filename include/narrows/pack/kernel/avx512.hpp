@@ -5,12 +5,12 @@
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/kernel/x86_intrinsics.hpp>
 
 #if defined(__x86_64__)
 
 #include <cstdint>
 #include <cstring>
-#include <immintrin.h>
 
 #define NARROWS_TARGET [[gnu::target("avx512f,avx512bw")]]
 #define NARROWS_OP [[gnu::target("avx512f,avx512bw"), gnu::always_inline]] inline

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <narrows/pack/kernel/avx512.hpp>
+#include <narrows/pack/kernel/x86_intrinsics.hpp>
 
 #if defined(__x86_64__)
 
 #include <cstring>
-#include <immintrin.h>
 
 #define NARROWS_TARGET [[gnu::target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]]
 

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include <narrows/pack/kernel/x86_intrinsics.hpp>   // before xsimd
+
 #include <xsimd/xsimd.hpp>
 
 #include <narrows/pack/kernel/scalar.hpp>

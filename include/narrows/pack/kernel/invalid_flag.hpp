@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#if defined(__x86_64__)
+#include <narrows/pack/kernel/x86_intrinsics.hpp>
 
-#include <xmmintrin.h>
+#if defined(__x86_64__)
 
 namespace narrows::kernel {
 

@@ -4,11 +4,11 @@
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/kernel/x86_intrinsics.hpp>
 
 #if defined(__x86_64__)
 
 #include <cstring>
-#include <immintrin.h>
 
 #define NARROWS_TARGET [[gnu::target("sse4.1")]]
 #define NARROWS_OP [[gnu::target("sse4.1"), gnu::always_inline]] inline
