@@ -38,4 +38,16 @@ private:
 
 }  // namespace narrows::kernel
 
+#else
+
+namespace narrows::kernel {
+
+/// Where no quick levels exist: body.hpp names the type in a branch that is never taken.
+class invalid_flag {
+public:
+  [[nodiscard]] bool raised() const noexcept { return true; }
+};
+
+}  // namespace narrows::kernel
+
 #endif

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/compress_table.hpp>
+#include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 
