@@ -14,6 +14,7 @@
 #include <narrows/pack/affine.hpp>
 #include <narrows/pack/arithmetic.hpp>
 #include <narrows/pack/bits.hpp>
+#include <narrows/pack/coder.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/histogram.hpp>

@@ -51,7 +51,7 @@ result<plan> make_plan(const graph& g, const plan_options& how)
   for (std::size_t i = 0; i < crossing; ++i) {
     coding c;
     if (!how.codecs.empty()) c.coded_as = parse_codec(how.codecs[how.codecs.size() == 1 ? 0 : i]).value_or(codec::dense);
-    const bool coded = c.coded_as == codec::dense || c.coded_as == codec::sparse;
+    const bool coded = has_codes(c.coded_as);
     c.width = !coded ? 0 : how.bits.empty() ? 8 : how.bits[how.bits.size() == 1 ? 0 : i];
     if (how.per_channel && coded && g[p.at.tensors[i]].dims.rank() > 1) c.group.axis = 1;
     if ((c.coded_as == codec::pixels || c.coded_as == codec::image) && !at_input)

@@ -32,7 +32,7 @@ namespace narrows {
   else
     for (const auto v : p.at.tensors) cut_names.push_back(g[v].name);
   for (const auto& how : p.codings) {
-    bits.push_back(how.coded_as == codec::dense || how.coded_as == codec::sparse ? how.width : how.coded_as == codec::raw ? 32 : 8);
+    bits.push_back(has_codes(how.coded_as) ? how.width : how.coded_as == codec::raw ? 32 : 8);
     codecs.push_back(to_string(how.coded_as));
   }
   return {{"cut", std::move(cut_names)}, {"bits", std::move(bits)}, {"codec", std::move(codecs)}};
@@ -69,7 +69,7 @@ namespace narrows {
     coding how;
     how.coded_as = *coded_as;
     how.width = 0;
-    if (how.coded_as == codec::dense || how.coded_as == codec::sparse) {
+    if (has_codes(how.coded_as)) {
       const auto& width = (*bits)[i];
       if (!width.is_number_integer() || width.get<double>() < min_width || width.get<double>() > max_width)
         return error(errc::bad_width, where + ": 'bits'");

@@ -20,6 +20,10 @@ enum class codec : std::uint8_t {
   raw = 0,     ///< float32 little-endian, no codes
   dense = 1,   ///< blocks of 512 codes, every code written
   sparse = 2,  ///< bit mask of the non-zero codes, then those codes dense
+  runs = 3,    ///< masks within masks, their runs suppressed
+  rans = 4,    ///< entropy coded, by the code before
+  lz4 = 5,     ///< LZ4 over one or two bytes per code
+  zstd = 6,    ///< Zstandard over one or two bytes per code
   pixels = 16, ///< 8-bit pixels before normalisation; at the input cut only
   image = 17,  ///< JPEG or PNG file as it came; at the input cut only
 };
@@ -30,11 +34,18 @@ enum class codec : std::uint8_t {
   case codec::raw: return "raw";
   case codec::dense: return "dense";
   case codec::sparse: return "sparse";
+  case codec::runs: return "runs";
+  case codec::rans: return "rans";
+  case codec::lz4: return "lz4";
+  case codec::zstd: return "zstd";
   case codec::pixels: return "pixels";
   case codec::image: return "image";
   }
   return "unknown";
 }
+
+/// Whether values travel as codes of some width, with scales.
+[[nodiscard]] constexpr bool has_codes(codec c) noexcept { return c != codec::raw && c != codec::pixels && c != codec::image; }
 
 /// Order in which the values of a tensor stand in the stream; dims are given in that order. Part of the format.
 enum class value_order : std::uint8_t { as_given = 0, nchw = 1, nhwc = 2 };

@@ -12,10 +12,10 @@
 
 #include <narrows/core/result.hpp>
 #include <narrows/core/tensor.hpp>
+#include <narrows/pack/coder.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
-#include <narrows/pack/sparse.hpp>
 
 namespace narrows {
 
@@ -66,7 +66,7 @@ inline void read_raw(const std::uint8_t* in, std::span<float> x) noexcept
 [[nodiscard]] inline errc check_fields(const descriptor& d) noexcept
 {
   if (d.version != format_version) return errc::unsupported_version;
-  if (d.coded_as != codec::raw && d.coded_as != codec::dense && d.coded_as != codec::sparse) return errc::unsupported_codec;
+  if (d.coded_as != codec::raw && d.coded_as != codec::dense && coder_of(d.coded_as) == nullptr) return errc::unsupported_codec;
   if (d.order != value_order::as_given && d.order != value_order::nchw && d.order != value_order::nhwc)
     return errc::bad_descriptor;
   const auto values = static_cast<std::uint64_t>(d.dims.product(0, d.dims.rank()));
@@ -82,8 +82,8 @@ inline void read_raw(const std::uint8_t* in, std::span<float> x) noexcept
     if (const auto e = check(a, d.width); e != errc::ok) return e;
   const std::uint64_t dense = packed_bytes(d.dims.elements(), d.width);
   if (d.coded_as == codec::dense) return d.payload_bytes == dense ? errc::ok : errc::bad_descriptor;
-  const bool plausible = d.payload_bytes >= mask_bytes(d.dims.elements()) && d.payload_bytes <= dense + sparse_slack;
-  return plausible ? errc::ok : errc::bad_descriptor;
+  const std::uint64_t least = coder_of(d.coded_as)->least_bytes(d.dims.elements());
+  return d.payload_bytes >= least && d.payload_bytes <= dense + codec_slack ? errc::ok : errc::bad_descriptor;
 }
 
 }  // namespace detail
@@ -126,7 +126,7 @@ namespace detail {
 }  // namespace detail
 
 /// Quantises and packs a tensor as `how` says. Values that cannot be quantised (NaN, infinity, a range beyond the
-/// format's) travel as codec `raw`; a sparse stream that would be larger than the dense one travels as `dense`.
+/// format's) travel as codec `raw`; a stream that would be larger than the dense one travels as `dense`.
 /// The descriptor says what was done.
 ///
 /// Shapes   x: any.   payload: resized to the payload; its capacity is reused.
@@ -149,7 +149,8 @@ namespace detail {
     return d;
   };
   if (how.coded_as == codec::raw) return as_raw();
-  if (how.coded_as != codec::dense && how.coded_as != codec::sparse) return errc::unsupported_codec;
+  const coder* const coded_by = detail::coder_of(how.coded_as);
+  if (how.coded_as != codec::dense && coded_by == nullptr) return errc::unsupported_codec;
   if (!is_packable_width(how.width)) return errc::bad_width;
   if (!detail::has_axis(x.dims(), how.group)) return errc::bad_descriptor;
   if (const auto e = detail::scales_for(x, how, d.scales); e == errc::not_finite || e == errc::bad_range) return as_raw();
@@ -160,9 +161,9 @@ namespace detail {
   d.group = how.group;
   const std::size_t dense = packed_bytes(x.size(), how.width);
   const scale_map map{d.scales, std::max<std::size_t>(detail::groups_of(x.dims(), how.group).inner, 1)};
-  if (d.coded_as == codec::sparse) {
+  if (d.coded_as != codec::dense) {
     payload.resize(dense);
-    const auto written = quantize_pack_sparse(x.values(), map, how.width, payload);
+    const auto written = coded_by->encode(x.values(), map, how.width, payload);
     if (written) payload.resize(*written);
     else if (written.error() == errc::short_buffer) d.coded_as = codec::dense;  // larger than dense
     else return as_raw();
@@ -195,7 +196,7 @@ namespace detail {
   }
   const scale_map map{d.scales, detail::groups_of(d.dims, d.group).inner};
   const auto e = d.coded_as == codec::dense ? unpack_dequantize(payload, map, d.width, to)
-                                            : unpack_dequantize_sparse(payload, map, d.width, to);
+                                            : detail::coder_of(d.coded_as)->decode(payload, map, d.width, to);
   if (e != errc::ok) return e;
   return {};
 }

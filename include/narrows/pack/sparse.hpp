@@ -15,9 +15,6 @@ namespace narrows {
 
 using reference::mask_bytes;
 
-/// How far a sparse stream may exceed the dense one before a reader refuses it; writers fall back to dense well before.
-inline constexpr std::size_t sparse_slack = 64;
-
 namespace detail {
 
 /// Codes handled at a time: small enough for the first cache and the stack, and a multiple of 8 so that each step owns

@@ -71,18 +71,39 @@ namespace narrows {
   return width <= 2 ? 0.50 : width <= 4 ? 0.22 : 0.03;
 }
 
+/// Size of an entropy-like stream over that of the sparse one, mean of real feature maps of 2, 3, 4, 6 and 8 bits, in between
+/// and beyond by the nearest: docs/kernels.md, "Codecs".
+[[nodiscard]] inline double share_of_sparse(codec coded_as, int width) noexcept
+{
+  const std::size_t at = width <= 2 ? 0 : width == 3 ? 1 : width <= 5 ? 2 : width == 6 ? 3 : 4;
+  constexpr double runs[] = {0.50, 0.62, 0.72, 0.81, 0.85}, rans[] = {0.43, 0.57, 0.65, 0.76, 0.82}, zstd[] = {0.70, 0.80, 0.83, 0.87, 0.89},
+                   lz4[] = {1.43, 1.43, 1.39, 1.35, 1.16};
+  switch (coded_as) {
+  case codec::runs: return runs[at];
+  case codec::rans: return rans[at];
+  case codec::zstd: return zstd[at];
+  case codec::lz4: return lz4[at];
+  default: return 1;
+  }
+}
+
 /// Payload of one tensor. Exact for raw, dense and pixels; for sparse the mean to be expected at that share of zeros
-/// (a mask of one bit per value, then the others dense; never above dense + 64). `image` is the caller's to know: 0.
+/// (a mask of one bit per value, then the others dense), for the codecs beyond it that times share_of_sparse; never above
+/// dense + 64. `image` is the caller's to know: 0.
 [[nodiscard]] inline double payload_bytes(std::size_t values, codec coded_as, int width, double zero_share = 0)
 {
   const auto n = static_cast<double>(values);
   switch (coded_as) {
   case codec::raw: return 4 * n;
   case codec::dense: return static_cast<double>(packed_bytes(values, width));
-  case codec::sparse: {
+  case codec::sparse:
+  case codec::runs:
+  case codec::rans:
+  case codec::lz4:
+  case codec::zstd: {
     const auto kept = static_cast<std::size_t>(std::lround(n * (1 - std::clamp(zero_share, 0.0, 1.0))));
     const double sparse = std::ceil(n / 8) + static_cast<double>(packed_bytes(kept, width));
-    return std::min(sparse, static_cast<double>(packed_bytes(values, width)) + 64);
+    return std::min(sparse * share_of_sparse(coded_as, width), static_cast<double>(packed_bytes(values, width)) + 64);
   }
   case codec::pixels: return n;
   case codec::image: return 0;

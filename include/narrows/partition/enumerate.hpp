@@ -43,7 +43,7 @@ namespace detail {
 
 inline double scale_bytes(const graph& g, value_id v, const coding& how)
 {
-  if (how.coded_as != codec::dense && how.coded_as != codec::sparse) return 0;
+  if (!has_codes(how.coded_as)) return 0;
   double groups = 1;
   if (how.scales) groups = static_cast<double>(how.scales->size());
   else if (how.group.axis >= 0 && static_cast<std::size_t>(how.group.axis) < g[v].dims.rank())
@@ -126,7 +126,7 @@ inline placement placement_of(const cut& at)
 
     for (const codec c : how.codecs) {
       if (c == codec::raw) add(c, 0);
-      else if (c == codec::dense || c == codec::sparse)
+      else if (has_codes(c))
         for (const int b : how.widths) add(c, b);
     }
     if (base.where == placement::cloud && how.pixels) add(codec::pixels, 0);

@@ -105,9 +105,8 @@ struct codec_times {
   };
 
   for (const codec c : codecs) {
-    const bool has_codes = c == codec::dense || c == codec::sparse;
     const int none[] = {0};
-    for (const int b : has_codes ? widths : std::span<const int>(none)) {
+    for (const int b : has_codes(c) ? widths : std::span<const int>(none)) {
       coding how;
       how.coded_as = c;
       how.width = b;

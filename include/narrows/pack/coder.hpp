@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <narrows/core/result.hpp>
+#include <narrows/pack/descriptor.hpp>
+#include <narrows/pack/quantize.hpp>
+#include <narrows/pack/sparse.hpp>
+
+/// What the codecs beyond `raw` and `dense` have in common: how `encode` and `decode` (packed_tensor.hpp) reach them.
+namespace narrows {
+
+/// How far the stream of any codec may exceed the dense one before a reader refuses it; writers fall back to dense well
+/// before.
+inline constexpr std::size_t codec_slack = 64;
+
+/// A codec as functions.
+struct coder {
+  /// Fewest bytes that n > 0 codes can take: what a descriptor may claim.
+  std::size_t (*least_bytes)(std::size_t n) noexcept;
+  /// Quantises and codes; returns the bytes written. Errors: those of check(scale_map); short_buffer (`out` is too
+  /// small); not_finite.
+  result<std::size_t, errc> (*encode)(std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept;
+  /// Inverse; `stream` is not trusted. Errors: those of check(scale_map); truncated; corrupt.
+  errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept;
+};
+
+namespace detail {
+
+inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_bytes(n); }, quantize_pack_sparse, unpack_dequantize_sparse};
+
+/// Codecs that need another library are there once their header was used (codecs.hpp).
+inline std::array<std::atomic<const coder*>, 2> library_coders{};
+
+[[nodiscard]] inline std::atomic<const coder*>& library_coder(codec c) noexcept { return library_coders[c == codec::lz4 ? 0 : 1]; }
+
+/// Null for codecs that this program cannot code: `raw` and `dense` have no need of it, `pixels` and `image` are not pack's.
+[[nodiscard]] inline const coder* coder_of(codec c) noexcept
+{
+  switch (c) {
+  case codec::sparse: return &sparse_coder;
+  case codec::lz4:
+  case codec::zstd: return library_coder(c).load(std::memory_order_acquire);
+  default: return nullptr;
+  }
+}
+
+}  // namespace detail
+
+/// Whether this program can encode and decode tensors with a codec: lz4 and zstd need narrows::codecs and a call of
+/// use_library_codecs() (codecs.hpp).
+[[nodiscard]] inline bool can_code(codec c) noexcept
+{
+  return c == codec::raw || c == codec::dense || detail::coder_of(c) != nullptr;
+}
+
+}  // namespace narrows
