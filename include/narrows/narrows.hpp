@@ -25,6 +25,8 @@
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
 #include <narrows/pack/reference.hpp>
+#include <narrows/pack/reference_runs.hpp>
+#include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
 #include <narrows/pack/unpack.hpp>
 #include <narrows/graph/builder.hpp>

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
 
 #include "golden_data.hpp"
@@ -61,6 +62,27 @@ TEST(Golden, EveryKernelPacksTheCommittedSparseStreams)
     ASSERT_TRUE(size);
     bytes.resize(*size);
     EXPECT_EQ(bytes, expected);
+  });
+}
+
+TEST(Golden, EveryKernelWritesAndReadsTheCommittedRuns)
+{
+  for_each_stream(".runs", [](const kernel_set& set, int bits, const std::vector<float>& x, const auto& expected) {
+    const affine a{test::golden_affine(bits).scale, 0};
+    std::vector<std::uint8_t> bytes(most_runs_bytes(x.size(), bits));
+    std::vector<float> back(x.size()), again(x.size());
+    const scale_map map{{&a, 1}, 1};
+    const auto size = bits <= 8 ? detail::quantize_pack_runs_with<std::uint8_t>(set, x, map, bits, bytes)
+                                : detail::quantize_pack_runs_with<std::uint16_t>(set, x, map, bits, bytes);
+    ASSERT_TRUE(size);
+    bytes.resize(*size);
+    EXPECT_EQ(bytes, expected);
+    EXPECT_EQ(bits <= 8 ? detail::unpack_dequantize_runs_with<std::uint8_t>(set, expected, map, bits, back)
+                        : detail::unpack_dequantize_runs_with<std::uint16_t>(set, expected, map, bits, back), errc::ok);
+    std::vector<std::uint16_t> codes(x.size());
+    static_cast<void>(reference::quantize(std::span<const float>(x), a, bits, std::span(codes)));
+    reference::dequantize(std::span<const std::uint16_t>(codes), a, std::span(again));
+    EXPECT_EQ(back, again);
   });
 }
 

@@ -30,7 +30,7 @@ descriptor random_descriptor(test::random_source& source)
     if (source.below(12) == 0) field = static_cast<std::remove_reference_t<decltype(field)>>(value);
   };
   d.dims = random_shape(source);
-  d.coded_as = static_cast<codec>(source.below(3));
+  d.coded_as = static_cast<codec>(source.below(4));
   d.width = d.coded_as == codec::raw ? 0 : static_cast<int>(source.below(16)) + 1;
   d.group.axis = source.below(2) == 0 ? -1 : static_cast<int>(source.below(d.dims.rank() + 1)) - 1;
   if (d.coded_as == codec::raw) d.group = {};
@@ -51,6 +51,7 @@ descriptor random_descriptor(test::random_source& source)
   const std::size_t n = d.dims.elements();
   d.payload_bytes = d.coded_as == codec::raw || !is_packable_width(d.width) ? 4 * n : packed_bytes(n, d.width);
   if (d.coded_as == codec::sparse && n > 0) d.payload_bytes = mask_bytes(n) + source.below(d.payload_bytes + 1);
+  if (d.coded_as == codec::runs && n > 0) d.payload_bytes = least_runs_bytes(n) + source.below(d.payload_bytes + 1);
   seldom(d.payload_bytes, source.next());
   seldom(d.payload_bytes, source.below(1000));
   return d;
@@ -84,26 +85,27 @@ TEST(Hostile, NoDescriptorOrPayloadBreaksTheDecoder)
   EXPECT_GT(decoded, 1000) << "the noise is too wild to reach the decoders";
 }
 
-TEST(Hostile, DamagedSparseStreamsAreRefusedOrDecodedNeverMore)
+TEST(Hostile, DamagedStreamsAreRefusedOrDecodedNeverMore)
 {
   test::random_source source;
   const tensor x({1, 5, 31, 31}, test::relu_like(5 * 31 * 31, 4, source));
-  for (const int bits : {2, 8, 12}) {
-    aligned_vector<std::uint8_t> payload;
-    const auto d = encode(x.view(), {codec::sparse, bits, range_rule::min_max, {1}, {}}, payload);
-    ASSERT_TRUE(d);
-    ASSERT_EQ(d->coded_as, codec::sparse);
-    for (int round = 0; round < 3000; ++round) {
-      guarded<std::uint8_t> damaged{std::span<const std::uint8_t>(payload)};
-      for (std::uint64_t flips = source.below(3) + 1; flips > 0; --flips)
-        damaged.values()[source.below(payload.size())] ^= static_cast<std::uint8_t>(1U << source.below(8));
-      const guarded<float> out(x.size());
-      const auto done = decode(*d, damaged.values(), out.values());
-      if (!done) {
-        EXPECT_TRUE(done.error() == errc::truncated || done.error() == errc::corrupt);
+  for (const codec coded_as : {codec::sparse, codec::runs})
+    for (const int bits : {2, 8, 12}) {
+      aligned_vector<std::uint8_t> payload;
+      const auto d = encode(x.view(), {coded_as, bits, range_rule::min_max, {1}, {}}, payload);
+      ASSERT_TRUE(d);
+      ASSERT_EQ(d->coded_as, coded_as);
+      for (int round = 0; round < 3000; ++round) {
+        guarded<std::uint8_t> damaged{std::span<const std::uint8_t>(payload)};
+        for (std::uint64_t flips = source.below(3) + 1; flips > 0; --flips)
+          damaged.values()[source.below(payload.size())] ^= static_cast<std::uint8_t>(1U << source.below(8));
+        const guarded<float> out(x.size());
+        const auto done = decode(*d, damaged.values(), out.values());
+        if (!done) {
+          EXPECT_TRUE(done.error() == errc::truncated || done.error() == errc::corrupt);
+        }
       }
     }
-  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <narrows/pack/reference.hpp>
+#include <narrows/pack/reference_runs.hpp>
 
 #include "golden_data.hpp"
 
@@ -39,8 +40,10 @@ int main(int argc, char** argv)
       static_cast<void>(reference::quantize(std::span<const float>(x), {test::golden_affine(bits).scale, 0}, bits, std::span(codes)));
       std::vector<std::uint8_t> sparse(reference::mask_bytes(x.size()) + dense.size());
       sparse.resize(reference::pack_sparse(std::span<const std::uint16_t>(codes), bits, std::span(scratch), sparse));
+      std::vector<std::uint8_t> runs(16384);   // no shape has more than a block
+      runs.resize(reference::pack_runs_block(std::span<const std::uint16_t>(codes), bits, std::span(runs)));
       const std::string path = folder + test::golden_name(bits, dims);
-      if (!write(path + ".dense", dense) || !write(path + ".sparse", sparse)) {
+      if (!write(path + ".dense", dense) || !write(path + ".sparse", sparse) || !write(path + ".runs", runs)) {
         std::fprintf(stderr, "make_golden: %s could not be written\n", path.c_str());
         return 1;
       }

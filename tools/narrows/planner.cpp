@@ -129,7 +129,7 @@ result<machine_profile> measure_here(const model& m, const engine_options& engin
   how.stop = std::move(stop);
   auto layers = measure_node_times(*loaded, m, how);
   if (!layers) return unexpected(std::move(layers).error());
-  constexpr std::array codecs{codec::raw, codec::dense, codec::sparse};
+  constexpr std::array codecs{codec::raw, codec::dense, codec::sparse, codec::runs};
   constexpr std::array widths{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
   auto times = measure_codec_times(codecs, widths, std::min(repeats, 9));
   if (!times) return unexpected(std::move(times).error());

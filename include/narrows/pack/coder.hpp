@@ -10,6 +10,7 @@
 #include <narrows/core/result.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/quantize.hpp>
+#include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
 
 /// What the codecs beyond `raw` and `dense` have in common: how `encode` and `decode` (packed_tensor.hpp) reach them.
@@ -32,6 +33,7 @@ struct coder {
 
 namespace detail {
 
+inline constexpr coder runs_coder{[](std::size_t n) noexcept { return least_runs_bytes(n); }, quantize_pack_runs, unpack_dequantize_runs};
 inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_bytes(n); }, quantize_pack_sparse, unpack_dequantize_sparse};
 
 /// Codecs that need another library are there once their header was used (codecs.hpp).
@@ -44,6 +46,7 @@ inline std::array<std::atomic<const coder*>, 2> library_coders{};
 {
   switch (c) {
   case codec::sparse: return &sparse_coder;
+  case codec::runs: return &runs_coder;
   case codec::lz4:
   case codec::zstd: return library_coder(c).load(std::memory_order_acquire);
   default: return nullptr;

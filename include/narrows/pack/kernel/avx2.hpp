@@ -211,11 +211,38 @@ NARROWS_TARGET inline std::size_t expand_u8(const std::uint8_t* mask, std::size_
   return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);
 }
 
+NARROWS_OP std::size_t count(std::uint64_t word) { return static_cast<std::size_t>(_mm_popcnt_u64(word)); }
+NARROWS_OP std::uint64_t signs_of_64(vec first, vec second)
+{
+  return static_cast<std::uint32_t>(_mm256_movemask_epi8(first)) | static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(second))) << 32;
+}
+NARROWS_OP std::uint64_t nonzero_of_64(const std::uint8_t* bytes)
+{
+  return ~signs_of_64(_mm256_cmpeq_epi8(load(bytes), zero()), _mm256_cmpeq_epi8(load(bytes + 32), zero()));
+}
+NARROWS_OP std::uint64_t plane_of_64(const std::uint8_t* bytes, int t)
+{
+  const __m128i up = _mm_cvtsi32_si128(7 - t);
+  return signs_of_64(_mm256_sll_epi16(load(bytes), up), _mm256_sll_epi16(load(bytes + 32), up));
+}
+NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
+{
+  const vec each = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201U));   // bit k of a byte for value k of its eight
+  const vec to = _mm256_set1_epi8(static_cast<char>(1 << t));
+  const vec all = _mm256_set1_epi64x(static_cast<long long>(bits));
+  const vec from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const vec low = _mm256_shuffle_epi8(all, from);
+  const vec high = _mm256_shuffle_epi8(all, _mm256_add_epi8(from, _mm256_set1_epi8(4)));
+  store(bytes, either(load(bytes), both(to, _mm256_cmpeq_epi8(both(low, each), each))));
+  store(bytes + 32, either(load(bytes + 32), both(to, _mm256_cmpeq_epi8(both(high, each), each))));
+}
+#include <narrows/pack/kernel/runs_body.hpp>
+
 [[nodiscard]] constexpr kernel_set with_compress(kernel_set t) noexcept
 {
   t.compress_u8 = compress_u8;
   t.expand_u8 = expand_u8;
-  return t;
+  return with_runs<runs_steps>(t);
 }
 
 inline constexpr kernel_set set = with_compress(table("avx2"));

@@ -180,12 +180,8 @@ inline constexpr bool has_quick_levels = true;
 inline constexpr bool has_streams = true;
 #include <narrows/pack/kernel/body.hpp>
 
-inline constexpr kernel_set set = [] {
-  kernel_set t = table("avx512");
-  t.compress_u8 = avx2::compress_u8;  // any CPU with AVX-512 has it; byte compress came later (avx512_vbmi.hpp)
-  t.expand_u8 = avx2::expand_u8;
-  return t;
-}();
+// Any CPU with AVX-512 has AVX2's way; byte compress came later (avx512_vbmi.hpp).
+inline constexpr kernel_set set = avx2::with_compress(table("avx512"));
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::avx512

@@ -42,6 +42,13 @@ struct kernel_set {
   /// readable for n codes, used or not.
   std::size_t (*expand_u8)(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero, std::uint8_t* codes) noexcept;
   std::size_t (*expand_u16)(const std::uint8_t* mask, std::size_t n, const std::uint16_t* nonzero, std::uint16_t* codes) noexcept;
+
+  /// A block of the codec `runs` (runs_block.hpp says how much room there must be); 0 < n <= runs_block. Encoding returns the
+  /// bytes written, decoding those read, or 0 for a block that is corrupt.
+  std::size_t (*encode_runs_u8)(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* out) noexcept;
+  std::size_t (*encode_runs_u16)(const std::uint16_t* codes, std::size_t n, int bits, std::uint8_t* out) noexcept;
+  std::size_t (*decode_runs_u8)(const std::uint8_t* in, std::size_t n, int bits, std::uint8_t* codes) noexcept;
+  std::size_t (*decode_runs_u16)(const std::uint8_t* in, std::size_t n, int bits, std::uint16_t* codes) noexcept;
 };
 
 }  // namespace narrows

@@ -191,11 +191,40 @@ inline std::size_t expand_u8(const std::uint8_t* mask, std::size_t n, const std:
   return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);
 }
 
+NARROWS_OP std::size_t count(std::uint64_t word) { return vaddv_u8(vcnt_u8(vcreate_u8(word))); }
+/// Bit i: whether byte i of four registers is all ones; the others are 0.
+NARROWS_OP std::uint64_t gather_64(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d)
+{
+  const uint8x16_t each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201U));
+  const uint8x16_t ab = vpaddq_u8(vandq_u8(a, each), vandq_u8(b, each));
+  const uint8x16_t cd = vpaddq_u8(vandq_u8(c, each), vandq_u8(d, each));
+  const uint8x16_t all = vpaddq_u8(ab, cd);
+  return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(all, all)), 0);
+}
+NARROWS_OP std::uint64_t bits_of_64(const std::uint8_t* bytes, uint8x16_t tested)
+{
+  return gather_64(vtstq_u8(load(bytes), tested), vtstq_u8(load(bytes + 16), tested), vtstq_u8(load(bytes + 32), tested), vtstq_u8(load(bytes + 48), tested));
+}
+NARROWS_OP std::uint64_t nonzero_of_64(const std::uint8_t* bytes) { return bits_of_64(bytes, vdupq_n_u8(0xFF)); }
+NARROWS_OP std::uint64_t plane_of_64(const std::uint8_t* bytes, int t) { return bits_of_64(bytes, vdupq_n_u8(static_cast<std::uint8_t>(1 << t))); }
+NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
+{
+  const uint8x16_t each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201U));
+  const uint8x16_t to = vdupq_n_u8(static_cast<std::uint8_t>(1 << t));
+  const uint8x16_t all = vreinterpretq_u8_u64(vdupq_n_u64(bits));
+  for (std::uint8_t i = 0; i < 4; ++i) {
+    const uint8x16_t from = vcombine_u8(vdup_n_u8(static_cast<std::uint8_t>(2 * i)), vdup_n_u8(static_cast<std::uint8_t>(2 * i + 1)));
+    const uint8x16_t set = vandq_u8(vtstq_u8(vqtbl1q_u8(all, from), each), to);
+    store(bytes + 16 * i, vorrq_u8(load(bytes + 16 * i), set));
+  }
+}
+#include <narrows/pack/kernel/runs_body.hpp>
+
 [[nodiscard]] constexpr kernel_set with_compress(kernel_set t) noexcept
 {
   t.compress_u8 = compress_u8;
   t.expand_u8 = expand_u8;
-  return t;
+  return with_runs<runs_steps>(t);
 }
 
 inline constexpr kernel_set set = with_compress(table("neon64"));

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
-#include <narrows/pack/kernel/compress_table.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
+#include <narrows/pack/kernel/runs_scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/reference.hpp>
 
@@ -76,53 +75,6 @@ inline bool min_max(const float* x, std::size_t n, float& low, float& high) noex
   return finite;
 }
 
-/// Eight codes at a time by table, without a branch on the data; what is written beyond the count lies within the n codes.
-template <code_unit Code>
-std::size_t compress(const Code* codes, std::size_t n, std::uint8_t* mask, Code* nonzero) noexcept
-{
-  std::size_t count = 0;
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    unsigned bits = 0;
-    for (unsigned k = 0; k < 8; ++k) bits |= (codes[i + k] != 0 ? 1U : 0U) << k;
-    mask[i / 8] = static_cast<std::uint8_t>(bits);
-    const auto& order = gather_nonzero[bits];
-    for (std::size_t k = 0; k < 8; ++k) nonzero[count + k] = codes[i + (order[k] & 7U)];
-    count += static_cast<std::size_t>(std::popcount(bits));
-  }
-  if (i == n) return count;
-  unsigned bits = 0;
-  for (std::size_t k = 0; i + k < n; ++k) {
-    if (codes[i + k] == 0) continue;
-    nonzero[count++] = codes[i + k];
-    bits |= 1U << k;
-  }
-  mask[i / 8] = static_cast<std::uint8_t>(bits);
-  return count;
-}
-
-template <code_unit Code>
-std::size_t expand(const std::uint8_t* mask, std::size_t n, const Code* nonzero, Code* codes) noexcept
-{
-  std::size_t count = 0;
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const unsigned bits = mask[i / 8];
-    const auto& order = scatter_nonzero[bits];
-    for (std::size_t k = 0; k < 8; ++k) {
-      const Code found = nonzero[count + (order[k] & 7U)];
-      codes[i + k] = static_cast<Code>(order[k] < 8 ? found : Code{0});
-    }
-    count += static_cast<std::size_t>(std::popcount(bits));
-  }
-  for (std::size_t k = 0; i + k < n; ++k) {
-    const bool set = ((mask[i / 8] >> k) & 1) != 0;
-    codes[i + k] = set ? nonzero[count] : Code{0};
-    count += set ? 1 : 0;
-  }
-  return count;
-}
-
 template <std::size_t... Narrow, std::size_t... All>
 [[nodiscard]] constexpr kernel_set table(std::index_sequence<Narrow...>, std::index_sequence<All...>) noexcept
 {
@@ -143,6 +95,10 @@ template <std::size_t... Narrow, std::size_t... All>
     .compress_u16 = compress<std::uint16_t>,
     .expand_u8 = expand<std::uint8_t>,
     .expand_u16 = expand<std::uint16_t>,
+    .encode_runs_u8 = encode_runs_block<runs::runs_steps, std::uint8_t>,
+    .encode_runs_u16 = encode_runs_block<runs::runs_steps, std::uint16_t>,
+    .decode_runs_u8 = decode_runs_block<runs::runs_steps, std::uint8_t>,
+    .decode_runs_u16 = decode_runs_block<runs::runs_steps, std::uint16_t>,
   };
 }
 
