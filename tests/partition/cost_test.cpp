@@ -116,6 +116,8 @@ TEST(PayloadBytes, AreThoseOfTheFormat)
   EXPECT_EQ(payload_bytes(50176, codec::dense, 4), 25088);
   EXPECT_EQ(payload_bytes(50176, codec::sparse, 4, 0.5), 50176 / 8 + 25088 / 2);
   EXPECT_EQ(payload_bytes(50176, codec::sparse, 4, 0), 25088 + 64);   // never larger
+  EXPECT_DOUBLE_EQ(payload_bytes(50176, codec::runs, 4, 0.5), 0.72 * (50176 / 8 + 25088 / 2));
+  EXPECT_EQ(payload_bytes(50176, codec::lz4, 8, 0), 50176 + 64);
   EXPECT_EQ(payload_bytes(150528, codec::pixels, 0), 150528);
   EXPECT_EQ(payload_bytes(0, codec::dense, 3), 0);
 }

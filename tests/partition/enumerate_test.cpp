@@ -95,6 +95,7 @@ TEST_F(Enumerate, LeavesOutWhatCannotPay)
   EXPECT_EQ(find(made, "narrow", codec::dense, 1), nullptr);   // signed
   EXPECT_NE(find(made, "pooled", codec::sparse, 4), nullptr);
   EXPECT_EQ(find(made, "narrow", codec::sparse, 8), nullptr);  // hardly any zeros, so a mask only adds
+  EXPECT_LT(find(made, "pooled", codec::runs, 4)->cost.payload_bytes, find(made, "pooled", codec::sparse, 4)->cost.payload_bytes);
   EXPECT_EQ(find(made, "pooled", codec::sparse, 1), nullptr);  // a mask is as large as the codes
 }
 

@@ -214,7 +214,9 @@ NARROWS_TARGET inline std::size_t expand_u8(const std::uint8_t* mask, std::size_
 NARROWS_OP std::size_t count(std::uint64_t word) { return static_cast<std::size_t>(_mm_popcnt_u64(word)); }
 NARROWS_OP std::uint64_t signs_of_64(vec first, vec second)
 {
-  return static_cast<std::uint32_t>(_mm256_movemask_epi8(first)) | static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(second))) << 32;
+  const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(first));
+  const auto high = static_cast<std::uint32_t>(_mm256_movemask_epi8(second));
+  return low | static_cast<std::uint64_t>(high) << 32;
 }
 NARROWS_OP std::uint64_t nonzero_of_64(const std::uint8_t* bytes)
 {

@@ -203,17 +203,22 @@ NARROWS_OP std::uint64_t gather_64(uint8x16_t a, uint8x16_t b, uint8x16_t c, uin
 }
 NARROWS_OP std::uint64_t bits_of_64(const std::uint8_t* bytes, uint8x16_t tested)
 {
-  return gather_64(vtstq_u8(load(bytes), tested), vtstq_u8(load(bytes + 16), tested), vtstq_u8(load(bytes + 32), tested), vtstq_u8(load(bytes + 48), tested));
+  return gather_64(vtstq_u8(load(bytes), tested), vtstq_u8(load(bytes + 16), tested), vtstq_u8(load(bytes + 32), tested),
+                   vtstq_u8(load(bytes + 48), tested));
 }
 NARROWS_OP std::uint64_t nonzero_of_64(const std::uint8_t* bytes) { return bits_of_64(bytes, vdupq_n_u8(0xFF)); }
-NARROWS_OP std::uint64_t plane_of_64(const std::uint8_t* bytes, int t) { return bits_of_64(bytes, vdupq_n_u8(static_cast<std::uint8_t>(1 << t))); }
+NARROWS_OP std::uint64_t plane_of_64(const std::uint8_t* bytes, int t)
+{
+  return bits_of_64(bytes, vdupq_n_u8(static_cast<std::uint8_t>(1 << t)));
+}
 NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
 {
   const uint8x16_t each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201U));
   const uint8x16_t to = vdupq_n_u8(static_cast<std::uint8_t>(1 << t));
   const uint8x16_t all = vreinterpretq_u8_u64(vdupq_n_u64(bits));
   for (std::uint8_t i = 0; i < 4; ++i) {
-    const uint8x16_t from = vcombine_u8(vdup_n_u8(static_cast<std::uint8_t>(2 * i)), vdup_n_u8(static_cast<std::uint8_t>(2 * i + 1)));
+    const auto byte = static_cast<std::uint8_t>(2 * i);
+    const uint8x16_t from = vcombine_u8(vdup_n_u8(byte), vdup_n_u8(static_cast<std::uint8_t>(byte + 1)));
     const uint8x16_t set = vandq_u8(vtstq_u8(vqtbl1q_u8(all, from), each), to);
     store(bytes + 16 * i, vorrq_u8(load(bytes + 16 * i), set));
   }

@@ -15,7 +15,8 @@ struct runs_steps {
   NARROWS_OP static std::uint64_t first(std::size_t n) { return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1; }
   NARROWS_OP static bool has_padding(const std::uint8_t* mask, std::size_t n) { return n % 8 != 0 && (mask[n / 8] >> (n % 8)) != 0; }
 
-  NARROWS_TARGET static std::size_t split(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask, std::uint8_t* rest) noexcept
+  NARROWS_TARGET static std::size_t split(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask,
+                                          std::uint8_t* rest) noexcept
   {
     store_word(mask + (n - 1) / 64 * 8, 0);
     const std::size_t kept = compress_u8(codes, n, mask, rest);
@@ -23,7 +24,8 @@ struct runs_steps {
       for (std::size_t k = 0; k < 16; ++k) rest[i + k] = static_cast<std::uint8_t>(rest[i + k] - 1);
     return kept;
   }
-  NARROWS_TARGET static std::size_t split(const std::uint16_t* codes, std::size_t n, std::uint8_t* mask, std::uint16_t* rest) noexcept
+  NARROWS_TARGET static std::size_t split(const std::uint16_t* codes, std::size_t n, std::uint8_t* mask,
+                                          std::uint16_t* rest) noexcept
   {
     store_word(mask + (n - 1) / 64 * 8, 0);
     const std::size_t kept = scalar::compress(codes, n, mask, rest);
@@ -33,7 +35,8 @@ struct runs_steps {
   }
 
   template <code_unit Code>
-  NARROWS_TARGET static std::size_t split_heads(const Code* w, std::size_t n, int low_bits, std::uint8_t* mask, std::uint8_t* rest) noexcept
+  NARROWS_TARGET static std::size_t split_heads(const Code* w, std::size_t n, int low_bits, std::uint8_t* mask,
+                                                std::uint8_t* rest) noexcept
   {
     std::uint8_t heads[runs_block + runs_slack];
     for (std::size_t i = 0; i < n; i += 16)
@@ -97,7 +100,8 @@ struct runs_steps {
     return static_cast<std::size_t>(to - out);
   }
 
-  NARROWS_TARGET static bool take_mask(const std::uint8_t* in, std::size_t n, unsigned form, std::uint8_t* mask, std::size_t& bytes) noexcept
+  NARROWS_TARGET static bool take_mask(const std::uint8_t* in, std::size_t n, unsigned form, std::uint8_t* mask,
+                                       std::size_t& bytes) noexcept
   {
     const std::size_t whole = plane_bytes(n), which = plane_bytes(whole);
     store_word(mask + (n - 1) / 64 * 8, 0);
@@ -181,7 +185,8 @@ struct runs_steps {
   }
 
   template <code_unit Code>
-  NARROWS_TARGET static std::uint32_t join_heads(const std::uint8_t* in, const std::uint8_t* heads, std::size_t n, int low_bits, Code* w) noexcept
+  NARROWS_TARGET static std::uint32_t join_heads(const std::uint8_t* in, const std::uint8_t* heads, std::size_t n, int low_bits,
+                                                 Code* w) noexcept
   {
     take_planes(in, n, low_bits, w);
     for (std::size_t i = 0; i < n; i += 16)
