@@ -131,27 +131,80 @@ TEST_P(Kernel, QuantisesLikeTheReference)
   });
 }
 
+// Groups shorter than a register and longer than a block, and lengths that end within one.
+TEST_P(Kernel, QuantisesAndDequantisesGroupsLikeTheReference)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    for (const std::size_t inner : {1U, 7U, 49U, 64U, 100U, 700U, 5000U})
+      for (const std::size_t n : {5U, 64U, 511U, 1300U, 4096U, 9001U})
+        for (const int zeros : {0, 1, 2})
+          for (const bool hostile : {false, true}) {
+            SCOPED_TRACE("inner " + std::to_string(inner) + " n " + std::to_string(n) + " zeros " + std::to_string(zeros) + " seed " +
+                         std::to_string(test::seed));
+            std::vector<affine> scales(3);
+            for (auto& a : scales) {
+              a.scale = source.uniform(0.01F, 2.0F);
+              if (zeros > 0) a.zero = static_cast<std::int32_t>(source.below(max_code(bits) + 1)) - (zeros == 2 ? 20 : 0);
+            }
+            auto drawn = values(n, scales[0], hostile);
+            const guarded<float> x{std::span<const float>(drawn)};
+            std::vector<code> codes(n), block(n);
+            std::vector<float> expected_values(n);
+            bool finite = true;
+            for (std::size_t i = 0; i < n; ++i) {
+              const affine& a = scales[i / inner % 3];
+              codes[i] = static_cast<code>(quantizer(a, bits)(drawn[i]));
+              expected_values[i] = value_of(codes[i], a);
+              finite = finite && is_finite(drawn[i]);
+            }
+            std::vector<std::uint8_t> expected(packed_bytes(n, bits));
+            reference::pack(std::span<const code>(codes), bits, std::span(expected));
+            const guarded<std::uint8_t> out(expected.size());
+            const scale_map map{scales, inner};
+            ASSERT_EQ(detail::quantize_pack_with<code>(set, x.values(), map, bits, out.data()), finite);
+            ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
+            const guarded<float> back(n);
+            detail::unpack_dequantize_with<code>(set, out.data(), map, bits, back.values());
+            ASSERT_TRUE(std::equal(expected_values.begin(), expected_values.end(), back.data()));
+            const guarded<code> alone(n);
+            ASSERT_EQ(detail::quantize_range<code>(set, x.data(), 0, n, map, bits, alone.data()), finite);
+            ASSERT_TRUE(std::equal(codes.begin(), codes.end(), alone.data()));
+          }
+  });
+}
+
 // Kernels may take a quick way for runs of blocks and repeat a run that holds what the quick way cannot convert: products
 // beyond an int32, which are finite, and what is not. Neither may leak into the runs beside it.
 TEST_P(Kernel, QuantisesRunsOfBlocksWithRareValuesLikeTheReference)
 {
-  constexpr std::size_t n = 70 * block_values;
-  const affine a{0.25F, 3};
+  constexpr std::size_t n = 40 * block_values;
   const auto width = static_cast<std::size_t>(bits - 1);
-  for (const float rare : {0.0F, 0x1p29F, 0x1p33F, -0x1p33F, 3e38F, -3e38F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
-    for (const std::size_t at : {std::size_t{0}, std::size_t{17 * block_values + 5}, n - 1})
-      for (const int before : {0, FE_INVALID}) {
-        SCOPED_TRACE("rare " + std::to_string(rare) + " at " + std::to_string(at));
-        auto x = values(n, a, false);
-        x[at] = rare;
-        std::vector<std::uint8_t> expected(packed_bytes(n, bits)), out(expected.size());
-        const bool finite = reference::quantize_pack(x, a, bits, expected);
-        std::feclearexcept(FE_ALL_EXCEPT);
-        std::feraiseexcept(before);
-        EXPECT_EQ(set.quantize_pack[width](x.data(), n / block_values, quantizer(a, bits), out.data()), finite);
-        EXPECT_TRUE(std::fetestexcept(before) == before) << "a flag that was raised stays raised";
-        EXPECT_EQ(out, expected);
-      }
+  std::vector<affine> kinds{{0.25F, 3}, {0.25F, 0}};   // with a zero point and without
+  if (bits > 8) kinds.insert(kinds.end(), {{0.25F, 0x9000}, {0.25F, max_zero(bits)}});
+  for (const auto& a : kinds)
+    for (const float rare : {0.0F, 0x1p28F, 0x1.fffffep28F, 0x1p33F, -0x1p33F, 3e38F, -3e38F, std::numeric_limits<float>::infinity(),
+                             -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+      for (const std::size_t at : {std::size_t{0}, std::size_t{17 * block_values + 5}, n - 1})
+        for (const int before : {0, FE_INVALID}) {
+          SCOPED_TRACE("rare " + std::to_string(rare) + " at " + std::to_string(at) + " zero " + std::to_string(a.zero));
+          auto x = values(n, a, false);
+          x[at] = rare;
+          std::vector<std::uint8_t> expected(packed_bytes(n, bits)), out(expected.size());
+          const bool finite = reference::quantize_pack(x, a, bits, expected);
+          std::feclearexcept(FE_ALL_EXCEPT);
+          std::feraiseexcept(before);
+          EXPECT_EQ(set.quantize_pack[width](x.data(), n / block_values, quantizer(a, bits), out.data()), finite);
+          EXPECT_TRUE(std::fetestexcept(before) == before) << "a flag that was raised stays raised";
+          ASSERT_EQ(out, expected);
+          with_code([&](auto zero) {
+            using code = decltype(zero);
+            std::vector<code> codes(n), unpacked(n);
+            EXPECT_EQ(detail::quantize_range<code>(set, x.data(), 0, n, {{&a, 1}, 1}, bits, codes.data()), finite);
+            reference::unpack(std::span<const std::uint8_t>(expected), bits, std::span(unpacked));
+            ASSERT_EQ(codes, unpacked);
+          });
+        }
   std::feclearexcept(FE_ALL_EXCEPT);
 }
 

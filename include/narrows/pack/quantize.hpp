@@ -52,18 +52,30 @@ struct segment {
 
 /// Codes of values [first, first + n) of `x`, which starts at value 0.
 template <code_unit Code>
-bool quantize_range(const kernel_set& with, const float* x, std::size_t first, std::size_t n, const scale_map& map,
-                    int bits, Code* codes) noexcept
+bool quantize_range(
+  const kernel_set& with, const float* x, std::size_t first, std::size_t n, const scale_map& map, int bits, Code* codes) noexcept
 {
+  const std::size_t end = first + n;
+  if (segment_at(map, first, end).length < n) {
+    const level_map levels{map.scales.data(), map.scales.size(), map.inner};
+    if constexpr (sizeof(Code) == 1) {
+      if (with.quantize_each_u8 != nullptr && with.quantize_each_u8(x + first, first, n, levels, bits, codes)) return true;
+    } else {
+      if (with.quantize_each_u16 != nullptr && with.quantize_each_u16(x + first, first, n, levels, bits, codes)) return true;
+    }
+  }
   bool finite = true;
-  for (std::size_t i = first, end = first + n; i < end;) {
+  for (std::size_t i = first; i < end;) {
     const auto [scale, length] = segment_at(map, i, end);
     const quantizer q(*scale, bits);
     Code* const to = codes + (i - first);
     bool good;
-    if (length < shortest_call) good = kernel::scalar::quantize(x + i, length, q, to);
-    else if constexpr (sizeof(Code) == 1) good = with.quantize_u8(x + i, length, q, to);
-    else good = with.quantize_u16(x + i, length, q, to);
+    if (length < shortest_call)
+      good = kernel::scalar::quantize(x + i, length, q, to);
+    else if constexpr (sizeof(Code) == 1)
+      good = with.quantize_u8(x + i, length, q, to);
+    else
+      good = with.quantize_u16(x + i, length, q, to);
     finite = finite && good;
     i += length;
   }
@@ -71,40 +83,60 @@ bool quantize_range(const kernel_set& with, const float* x, std::size_t first, s
 }
 
 template <code_unit Code>
-void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map,
-                      float* out) noexcept
+void dequantize_range(
+  const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map, float* out) noexcept
 {
-  for (std::size_t i = first, end = first + n; i < end;) {
+  const std::size_t end = first + n;
+  if (segment_at(map, first, end).length < n) {
+    const level_map levels{map.scales.data(), map.scales.size(), map.inner};
+    if constexpr (sizeof(Code) == 1) {
+      if (with.dequantize_each_u8 != nullptr) return with.dequantize_each_u8(codes, first, n, levels, out + first);
+    } else {
+      if (with.dequantize_each_u16 != nullptr) return with.dequantize_each_u16(codes, first, n, levels, out + first);
+    }
+  }
+  for (std::size_t i = first; i < end;) {
     const auto [scale, length] = segment_at(map, i, end);
     const Code* const from = codes + (i - first);
-    if (length < shortest_call) kernel::scalar::dequantize(from, length, *scale, out + i);
-    else if constexpr (sizeof(Code) == 1) with.dequantize_u8(from, length, *scale, out + i);
-    else with.dequantize_u16(from, length, *scale, out + i);
+    if (length < shortest_call)
+      kernel::scalar::dequantize(from, length, *scale, out + i);
+    else if constexpr (sizeof(Code) == 1)
+      with.dequantize_u8(from, length, *scale, out + i);
+    else
+      with.dequantize_u16(from, length, *scale, out + i);
     i += length;
   }
 }
 
-/// Whole blocks of one scale go through the fused kernel; a block that holds a border between two scales, and the tail,
-/// through a block of codes on the stack.
+/// Values that go through codes on the stack at a time, where groups are short.
+inline constexpr std::size_t group_step = 8 * block_values;
+
+/// Long runs of one scale, and the whole blocks of the last one, go through the fused kernel; shorter ones, and the tail, through
+/// codes on the stack.
 template <code_unit Code>
-bool quantize_pack_with(const kernel_set& with, std::span<const float> x, const scale_map& map, int bits,
-                        std::uint8_t* out) noexcept
+bool quantize_pack_with(
+  const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::uint8_t* out) noexcept
 {
   bool finite = true;
   std::size_t i = 0;
   while (i < x.size()) {
     const auto [scale, length] = segment_at(map, i, x.size());
-    if (const std::size_t blocks = length / block_values; blocks > 0) {
+    std::size_t n = std::min(group_step, x.size() - i);
+    if (length >= block_values && (length >= group_step || i + length == x.size())) {
+      n = length / block_values * block_values;
       const quantizer q(*scale, bits);
-      finite = with.quantize_pack[static_cast<std::size_t>(bits - 1)](x.data() + i, blocks, q, out) && finite;
-      out += blocks * block_bytes(bits);
-      i += blocks * block_values;
-      continue;
+      finite = with.quantize_pack[static_cast<std::size_t>(bits - 1)](x.data() + i, n / block_values, q, out) && finite;
+    } else if (length == n) {  // the tail
+      n = length;
+      block_codes<Code> codes;
+      finite = quantize_range(with, x.data(), i, n, map, bits, codes.at) && finite;
+      codes.end_at(n);
+      pack_tail(with, codes, n, bits, out);
+    } else {
+      Code codes[group_step];
+      finite = quantize_range(with, x.data(), i, n, map, bits, codes) && finite;
+      pack_with(with, std::span<const Code>(codes, n), bits, out);
     }
-    Code codes[block_values];
-    const std::size_t n = std::min(block_values, x.size() - i);
-    finite = quantize_range(with, x.data(), i, n, map, bits, codes) && finite;
-    pack_with(with, std::span<const Code>(codes, n), bits, out);
     out += packed_bytes(n, bits);
     i += n;
   }
@@ -112,22 +144,21 @@ bool quantize_pack_with(const kernel_set& with, std::span<const float> x, const 
 }
 
 template <code_unit Code>
-void unpack_dequantize_with(const kernel_set& with, const std::uint8_t* packed, const scale_map& map, int bits,
-                            std::span<float> out) noexcept
+void unpack_dequantize_with(
+  const kernel_set& with, const std::uint8_t* packed, const scale_map& map, int bits, std::span<float> out) noexcept
 {
   std::size_t i = 0;
   while (i < out.size()) {
     const auto [scale, length] = segment_at(map, i, out.size());
-    if (const std::size_t blocks = length / block_values; blocks > 0) {
-      with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, blocks, *scale, out.data() + i);
-      packed += blocks * block_bytes(bits);
-      i += blocks * block_values;
-      continue;
+    std::size_t n = std::min(group_step, out.size() - i);
+    if (length >= block_values && (length >= group_step || i + length == out.size())) {
+      n = length / block_values * block_values;
+      with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, n / block_values, *scale, out.data() + i);
+    } else {
+      Code codes[group_step];
+      unpack_with(with, packed, bits, std::span(codes, n));
+      dequantize_range(with, codes, i, n, map, out.data());
     }
-    Code codes[block_values];
-    const std::size_t n = std::min(block_values, out.size() - i);
-    unpack_with(with, packed, bits, std::span(codes, n));
-    dequantize_range(with, codes, i, n, map, out.data());
     packed += packed_bytes(n, bits);
     i += n;
   }
@@ -149,8 +180,10 @@ template <code_unit Code>
   if (const auto e = check(a, bits); e != errc::ok) return e;
   if (codes.size() < x.size()) return errc::short_buffer;
   bool finite;
-  if (std::is_constant_evaluated()) finite = reference::quantize(x, a, bits, codes);
-  else finite = detail::quantize_range(best_kernels(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
+  if (std::is_constant_evaluated())
+    finite = reference::quantize(x, a, bits, codes);
+  else
+    finite = detail::quantize_range(best_kernels(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
   return finite ? errc::ok : errc::not_finite;
 }
 
@@ -160,8 +193,10 @@ template <code_unit Code>
 {
   if (const auto e = check(a, 8 * static_cast<int>(sizeof(Code))); e != errc::ok) return e;
   if (out.size() < codes.size()) return errc::short_buffer;
-  if (std::is_constant_evaluated()) reference::dequantize(codes, a, out);
-  else detail::dequantize_range(best_kernels(), codes.data(), 0, codes.size(), {{&a, 1}, 1}, out.data());
+  if (std::is_constant_evaluated())
+    reference::dequantize(codes, a, out);
+  else
+    detail::dequantize_range(best_kernels(), codes.data(), 0, codes.size(), {{&a, 1}, 1}, out.data());
   return errc::ok;
 }
 
@@ -186,14 +221,16 @@ template <int Bits>
 constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const affine& a, std::span<float> out) noexcept
 {
   NARROWS_EXPECTS(check(a, Bits) == errc::ok && packed.size() >= packed_bytes<Bits>(out.size()));
-  if (std::is_constant_evaluated()) reference::unpack_dequantize(packed, a, Bits, out);
-  else detail::unpack_dequantize_with<code_t<Bits>>(best_kernels(), packed.data(), {{&a, 1}, 1}, Bits, out);
+  if (std::is_constant_evaluated())
+    reference::unpack_dequantize(packed, a, Bits, out);
+  else
+    detail::unpack_dequantize_with<code_t<Bits>>(best_kernels(), packed.data(), {{&a, 1}, 1}, Bits, out);
 }
 
 /// quantize_pack with a width known at run time and one scale per tensor or per group.
 /// Errors: those of check(scale_map), short_buffer; not_finite (everything is written all the same).
-[[nodiscard]] inline errc quantize_pack(std::span<const float> x, const scale_map& map, int bits,
-                                        std::span<std::uint8_t> out) noexcept
+[[nodiscard]] inline errc quantize_pack(
+  std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   if (out.size() < packed_bytes(x.size(), bits)) return errc::short_buffer;
@@ -204,14 +241,16 @@ constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const aff
 }
 
 /// Errors: those of check(scale_map), truncated.
-[[nodiscard]] inline errc unpack_dequantize(std::span<const std::uint8_t> packed, const scale_map& map, int bits,
-                                            std::span<float> out) noexcept
+[[nodiscard]] inline errc unpack_dequantize(
+  std::span<const std::uint8_t> packed, const scale_map& map, int bits, std::span<float> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   if (packed.size() < packed_bytes(out.size(), bits)) return errc::truncated;
   const auto& with = best_kernels();
-  if (code_bytes(bits) == 1) detail::unpack_dequantize_with<std::uint8_t>(with, packed.data(), map, bits, out);
-  else detail::unpack_dequantize_with<std::uint16_t>(with, packed.data(), map, bits, out);
+  if (code_bytes(bits) == 1)
+    detail::unpack_dequantize_with<std::uint8_t>(with, packed.data(), map, bits, out);
+  else
+    detail::unpack_dequantize_with<std::uint16_t>(with, packed.data(), map, bits, out);
   return errc::ok;
 }
 

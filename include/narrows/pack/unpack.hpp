@@ -12,6 +12,7 @@
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/layout.hpp>
+#include <narrows/pack/pack.hpp>
 #include <narrows/pack/reference.hpp>
 
 namespace narrows {
@@ -21,22 +22,27 @@ namespace detail {
 template <code_unit Code>
 void unpack_blocks(const kernel_set& with, const std::uint8_t* packed, std::size_t blocks, int bits, Code* codes) noexcept
 {
-  if constexpr (sizeof(Code) == 1) with.unpack_u8[static_cast<std::size_t>(bits - 1)](packed, blocks, codes);
-  else with.unpack_u16[static_cast<std::size_t>(bits - 9)](packed, blocks, codes);
+  if constexpr (sizeof(Code) == 1)
+    with.unpack_u8[static_cast<std::size_t>(bits - 1)](packed, blocks, codes);
+  else
+    with.unpack_u16[static_cast<std::size_t>(bits - 9)](packed, blocks, codes);
 }
 
 /// Inverse of pack_tail.
 template <code_unit Code>
 void unpack_tail(const kernel_set& with, const std::uint8_t* packed, std::size_t n, int bits, Code* codes) noexcept
 {
-  const std::size_t lanes = lanes_of(n, bits);
+  const std::size_t row_bytes = lanes_of(n, bits) * sizeof(Code);
   Code spread[block_values];
-  std::uint8_t words[block_bytes(max_width)]{};
-  for (std::size_t word = 0; word < static_cast<std::size_t>(bits); ++word)
-    std::memcpy(words + word * 64, packed + word * lanes * sizeof(Code), lanes * sizeof(Code));
+  std::uint8_t words[block_bytes(max_width)];
+  const std::size_t bytes = static_cast<std::size_t>(bits) * row_bytes, codes_bytes = n * sizeof(Code);
+  for (std::size_t at = 0, word = 0; at < bytes; at += row_bytes, ++word)
+    copy_row(words + word * 64, packed + at, row_bytes, bytes - at);
   unpack_blocks(with, words, 1, bits, spread);
-  for (std::size_t first = 0, row = 0; first < n; first += lanes, ++row)
-    std::memcpy(codes + first, spread + row * block_lanes(bits), std::min(lanes, n - first) * sizeof(Code));
+  const auto* const from = reinterpret_cast<const std::uint8_t*>(spread);
+  auto* const to = reinterpret_cast<std::uint8_t*>(codes);
+  for (std::size_t at = 0, row = 0; at < codes_bytes; at += row_bytes, ++row)
+    copy_row(to + at, from + row * 64, row_bytes, codes_bytes - at);
 }
 
 template <code_unit Code>
@@ -60,8 +66,10 @@ template <int Bits>
 constexpr void unpack(std::span<const std::uint8_t> packed, std::span<code_t<Bits>> codes) noexcept
 {
   NARROWS_EXPECTS(packed.size() >= packed_bytes<Bits>(codes.size()));
-  if (std::is_constant_evaluated()) reference::unpack(packed, Bits, codes);
-  else detail::unpack_with(best_kernels(), packed.data(), Bits, codes);
+  if (std::is_constant_evaluated())
+    reference::unpack(packed, Bits, codes);
+  else
+    detail::unpack_with(best_kernels(), packed.data(), Bits, codes);
 }
 
 /// The same with a width known at run time. Errors: bad_width (outside 1..8 for bytes, 9..16 for two-byte codes),
@@ -71,8 +79,10 @@ template <code_unit Code>
 {
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
   if (packed.size() < packed_bytes(codes.size(), bits)) return errc::truncated;
-  if (std::is_constant_evaluated()) reference::unpack(packed, bits, codes);
-  else detail::unpack_with(best_kernels(), packed.data(), bits, codes);
+  if (std::is_constant_evaluated())
+    reference::unpack(packed, bits, codes);
+  else
+    detail::unpack_with(best_kernels(), packed.data(), bits, codes);
   return errc::ok;
 }
 

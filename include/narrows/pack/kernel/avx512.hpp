@@ -21,6 +21,7 @@ inline namespace NARROWS_FLAGS {
 
 using vec = __m512i;
 using vecf = __m512;
+inline constexpr std::size_t floats = 16;   // in a register
 inline constexpr std::size_t vec_bytes = 64;
 
 NARROWS_OP vec zero() { return _mm512_setzero_si512(); }
@@ -51,77 +52,22 @@ NARROWS_OP vecf larger(vecf a, vecf b) { return _mm512_max_ps(a, b); }
 // Finite x adds 0; NaN and infinity times 0 are NaN, and stay.
 NARROWS_OP void note(vecf& seen, vecf x) { seen = _mm512_fmadd_ps(x, _mm512_setzero_ps(), seen); }
 
-struct levels {
-  vecf inverse, low, high, seen[4];
-  vec zero16, zero32, largest8;
-
-  NARROWS_OP explicit levels(const quantizer& q)
-    : inverse(_mm512_set1_ps(q.inverse)), low(_mm512_set1_ps(q.low)), high(_mm512_set1_ps(q.high)),
-      seen{no_float(), no_float(), no_float(), no_float()}, zero16(_mm512_set1_epi16(static_cast<short>(q.zero))),
-      zero32(_mm512_set1_epi32(q.zero)), largest8(_mm512_set1_epi8(static_cast<char>(q.largest)))
-  {
-  }
-  NARROWS_OP bool all_finite() const
-  {
-    const vecf sum = _mm512_add_ps(_mm512_add_ps(seen[0], seen[1]), _mm512_add_ps(seen[2], seen[3]));
-    return _mm512_cmp_ps_mask(sum, sum, _CMP_ORD_Q) == 0xFFFF;
-  }
-  /// Rounded product, for 8-bit codes. The convert turns what an int cannot hold into INT_MIN, as it should be for
-  /// NaN and for -infinity; min, which hands a NaN on as its second operand, keeps large values away from it.
-  template <int Part>
-  NARROWS_OP vec round(const float* x)
-  {
-    const vecf value = _mm512_loadu_ps(x + 16 * Part);
-    note(seen[Part], value);
-    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(0x1p30F), _mm512_mul_ps(value, inverse)));
-  }
-  /// Rounded, clamped, zero added; max answers NaN with its second operand.
-  template <int Part>
-  NARROWS_OP vec clamp(const float* x)
-  {
-    const vecf value = _mm512_loadu_ps(x + 16 * Part);
-    note(seen[Part], value);
-    const vecf held = _mm512_min_ps(_mm512_max_ps(_mm512_mul_ps(value, inverse), low), high);
-    return _mm512_add_epi32(_mm512_cvtps_epi32(held), zero32);
-  }
-};
-
-/// For codes of up to 15 bits, a zero from 0 to 32767 where they have more than 8, and values whose products fit an int32;
-/// the convert says in MXCSR if one does not.
-struct quick_levels {
-  vecf inverse;
-  vec zero16, largest8, largest16;
-
-  NARROWS_OP explicit quick_levels(const quantizer& q)
-    : inverse(_mm512_set1_ps(q.inverse)), zero16(_mm512_set1_epi16(static_cast<short>(q.zero))),
-      largest8(_mm512_set1_epi8(static_cast<char>(q.largest))), largest16(_mm512_set1_epi16(static_cast<short>(q.largest)))
-  {
-  }
-  template <int Part>
-  NARROWS_OP vec round(const float* x) const
-  {
-    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16 * Part), inverse));
-  }
-};
-
-/// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides. The packs interleave
-/// 128-bit lanes; store8 puts the 4-byte pieces right, on packed words, of which there are fewer than rows.
-template <int Bits, class Levels>
-NARROWS_OP vec quantize8(const float* x, Levels& by)
-{
-  const vec first = _mm512_adds_epi16(_mm512_packs_epi32(by.template round<0>(x), by.template round<1>(x)), by.zero16);
-  const vec second = _mm512_adds_epi16(_mm512_packs_epi32(by.template round<2>(x), by.template round<3>(x)), by.zero16);
-  const vec bytes = _mm512_packus_epi16(first, second);
-  if constexpr (Bits == 8) return bytes;
-  else return _mm512_min_epu8(bytes, by.largest8);
-}
-NARROWS_OP vec quantize16(const float* x, levels& by) { return _mm512_packus_epi32(by.clamp<0>(x), by.clamp<1>(x)); }
-/// What saturates to 16 bits lies beyond the levels before and after a zero that is not negative is added.
-NARROWS_OP vec quantize16(const float* x, const quick_levels& by)
-{
-  const vec sums = _mm512_adds_epi16(_mm512_packs_epi32(by.round<0>(x), by.round<1>(x)), by.zero16);
-  return _mm512_min_epi16(_mm512_max_epi16(sums, zero()), by.largest16);
-}
+NARROWS_OP vecf all_floats(float f) { return _mm512_set1_ps(f); }
+NARROWS_OP vec all_ints(int i) { return _mm512_set1_epi32(i); }
+NARROWS_OP vecf product(vecf a, vecf b) { return _mm512_mul_ps(a, b); }
+NARROWS_OP vec rounded(vecf v) { return _mm512_cvtps_epi32(v); }
+NARROWS_OP vec sum(vec a, vec b) { return _mm512_add_epi32(a, b); }
+NARROWS_OP vec saturated_sum(vec a, vec b) { return _mm512_adds_epi16(a, b); }
+NARROWS_OP vec narrow(vec a, vec b) { return _mm512_packs_epi32(a, b); }
+NARROWS_OP vec narrow_to_unsigned(vec a, vec b) { return _mm512_packus_epi32(a, b); }
+NARROWS_OP vec narrow_to_bytes(vec a, vec b) { return _mm512_packus_epi16(a, b); }
+NARROWS_OP vec smaller_bytes(vec a, vec b) { return _mm512_min_epu8(a, b); }
+NARROWS_OP vec smaller_unsigned(vec a, vec b) { return _mm512_min_epu16(a, b); }
+NARROWS_OP vec smaller_ints(vec a, vec b) { return _mm512_min_epi32(a, b); }
+NARROWS_OP vec smaller_words(vec a, vec b) { return _mm512_min_epi16(a, b); }
+NARROWS_OP vec larger_words(vec a, vec b) { return _mm512_max_epi16(a, b); }
+NARROWS_OP bool all_ordered(vecf v) { return _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q) == 0xFFFF; }
+#include <narrows/pack/kernel/x86_quantize.hpp>
 
 NARROWS_OP vec transpose_pieces(vec v)
 {

@@ -6,9 +6,42 @@
 #include <cstdint>
 #include <string_view>
 
+#include <narrows/pack/affine.hpp>
 #include <narrows/pack/arithmetic.hpp>
+#include <narrows/pack/layout.hpp>
 
 namespace narrows {
+
+/// Which levels values have: value i those of scales[(i / inner) mod count].
+struct level_map {
+  const affine* scales;
+  std::size_t count;
+  std::size_t inner;
+};
+
+/// Goes from group to group of a level_map.
+class group_walk {
+public:
+  /// Starts at value `first` of the tensor.
+  group_walk(const level_map& of, std::size_t first) noexcept
+    : of_(of), group_(first / of.inner % of.count), left_(of.inner - first % of.inner)
+  {
+  }
+  [[nodiscard]] const affine& scale() const noexcept { return of_.scales[group_]; }
+  /// Where the group ends that holds value i, at n at the latest; goes on to the next one.
+  [[nodiscard]] std::size_t next(std::size_t i, std::size_t n) noexcept
+  {
+    const std::size_t end = n - i < left_ ? n : i + left_;
+    left_ = of_.inner;
+    group_ = group_ + 1 == of_.count ? 0 : group_ + 1;
+    return end;
+  }
+
+private:
+  level_map of_;
+  std::size_t group_;
+  std::size_t left_;
+};
 
 /// Everything that runs differently per ISA, as a table of plain functions; dispatch.hpp picks one table per process.
 ///
@@ -31,6 +64,14 @@ struct kernel_set {
   bool (*quantize_u16)(const float* x, std::size_t n, const quantizer&, std::uint16_t* codes) noexcept;
   void (*dequantize_u8)(const std::uint8_t* codes, std::size_t n, const affine&, float* out) noexcept;
   void (*dequantize_u16)(const std::uint16_t* codes, std::size_t n, const affine&, float* out) noexcept;
+
+  /// n values of several scales, the first of them number `first` of its tensor; null where there is nothing better than calls of
+  /// the functions above. quantize_each answers false, and the codes do not count, for values that are not finite or far outside
+  /// the levels, and for 16-bit codes with a negative zero point.
+  bool (*quantize_each_u8)(const float* x, std::size_t first, std::size_t n, const level_map&, int bits, std::uint8_t* codes) noexcept;
+  bool (*quantize_each_u16)(const float* x, std::size_t first, std::size_t n, const level_map&, int bits, std::uint16_t* codes) noexcept;
+  void (*dequantize_each_u8)(const std::uint8_t* codes, std::size_t first, std::size_t n, const level_map&, float* out) noexcept;
+  void (*dequantize_each_u16)(const std::uint16_t* codes, std::size_t first, std::size_t n, const level_map&, float* out) noexcept;
 
   /// Smallest and largest of n > 0 values; both unspecified when the answer is false.
   bool (*min_max)(const float* x, std::size_t n, float& low, float& high) noexcept;

@@ -93,6 +93,7 @@ struct levels {
     const vecf sum = vaddq_f32(vaddq_f32(seen[0], seen[1]), vaddq_f32(seen[2], seen[3]));
     return vminvq_u32(vceqq_f32(sum, sum)) != 0;
   }
+  NARROWS_OP int16x8_t add_zero(int16x8_t words) const { return vqaddq_s16(words, zero16); }
   /// Rounded product. FMAXNM answers NaN with the other operand, the level of code 0 (the convert alone would make it
   /// 0 before the zero is added); the convert saturates.
   template <int Part>
@@ -111,20 +112,59 @@ struct levels {
   }
 };
 
+/// For values that are finite: the convert says in FPSR if one is not, or is beyond an int, which it saturates to.
+template <bool HasZero>
+struct quick_levels {
+  vecf inverse;
+  int16x8_t zero16;
+  int32x4_t zero32;
+  uint8x16_t largest8;
+  uint16x8_t largest16;
+
+  NARROWS_OP explicit quick_levels(const quantizer& q)
+    : inverse(vdupq_n_f32(q.inverse)), zero16(vdupq_n_s16(static_cast<std::int16_t>(q.zero))), zero32(vdupq_n_s32(q.zero)),
+      largest8(vdupq_n_u8(static_cast<std::uint8_t>(q.largest))), largest16(vdupq_n_u16(static_cast<std::uint16_t>(q.largest)))
+  {
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t round(const float* x) const
+  {
+    return vcvtnq_s32_f32(vmulq_f32(vld1q_f32(x + 4 * Part), inverse));
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t shifted(const float* x) const
+  {
+    if constexpr (HasZero) return vqaddq_s32(round<Part>(x), zero32);
+    else return round<Part>(x);
+  }
+  NARROWS_OP int16x8_t add_zero(int16x8_t words) const
+  {
+    if constexpr (HasZero) return vqaddq_s16(words, zero16);
+    else return words;
+  }
+};
+
 /// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides.
-template <int Bits>
-NARROWS_OP vec quantize8(const float* x, levels& by)
+template <int Bits, class Levels>
+NARROWS_OP vec quantize8(const float* x, Levels& by)
 {
-  const int16x8_t first = vqmovn_high_s32(vqmovn_s32(by.round<0>(x)), by.round<1>(x));
-  const int16x8_t second = vqmovn_high_s32(vqmovn_s32(by.round<2>(x)), by.round<3>(x));
-  const uint8x8_t low = vqmovun_s16(vqaddq_s16(first, by.zero16));
-  const uint8x16_t bytes = vqmovun_high_s16(low, vqaddq_s16(second, by.zero16));
+  const int16x8_t first = vqmovn_high_s32(vqmovn_s32(by.template round<0>(x)), by.template round<1>(x));
+  const int16x8_t second = vqmovn_high_s32(vqmovn_s32(by.template round<2>(x)), by.template round<3>(x));
+  const uint8x16_t bytes = vqmovun_high_s16(vqmovun_s16(by.add_zero(first)), by.add_zero(second));
   if constexpr (Bits == 8) return bytes;
   else return vminq_u8(bytes, by.largest8);
 }
+template <int Bits>
 NARROWS_OP vec quantize16(const float* x, levels& by)
 {
   return vreinterpretq_u8_u16(vqmovun_high_s32(vqmovun_s32(by.clamp<0>(x)), by.clamp<1>(x)));
+}
+template <int Bits, class Levels>
+NARROWS_OP vec quantize16(const float* x, const Levels& by)
+{
+  const uint16x8_t words = vqmovun_high_s32(vqmovun_s32(by.template shifted<0>(x)), by.template shifted<1>(x));
+  if constexpr (Bits == 16) return vreinterpretq_u8_u16(words);
+  else return vreinterpretq_u8_u16(vminq_u16(words, by.largest16));
 }
 NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
 NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
@@ -155,8 +195,7 @@ NARROWS_OP void dequantize8(vec codes, const values<false>& by, float* to)
   dequantize16(vreinterpretq_u8_u16(vmovl_high_u8(codes)), by, to + 8);
 }
 
-inline constexpr bool has_quick_levels = false;   // its conversions saturate
-using quick_levels = levels;
+inline constexpr bool has_quick_levels = true;
 inline constexpr bool has_streams = false;
 #include <narrows/pack/kernel/body.hpp>
 

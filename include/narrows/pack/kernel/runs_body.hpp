@@ -18,7 +18,7 @@ struct runs_steps {
   NARROWS_TARGET static std::size_t split(const std::uint8_t* codes, std::size_t n, std::uint8_t* mask,
                                           std::uint8_t* rest) noexcept
   {
-    store_word(mask + (n - 1) / 64 * 8, 0);
+    store_word(mask + n / 64 * 8, 0);
     const std::size_t kept = compress_u8(codes, n, mask, rest);
     for (std::size_t i = 0; i < kept; i += 16)   // whole registers, into the slack
       for (std::size_t k = 0; k < 16; ++k) rest[i + k] = static_cast<std::uint8_t>(rest[i + k] - 1);
@@ -27,7 +27,7 @@ struct runs_steps {
   NARROWS_TARGET static std::size_t split(const std::uint16_t* codes, std::size_t n, std::uint8_t* mask,
                                           std::uint16_t* rest) noexcept
   {
-    store_word(mask + (n - 1) / 64 * 8, 0);
+    store_word(mask + n / 64 * 8, 0);
     const std::size_t kept = scalar::compress(codes, n, mask, rest);
     for (std::size_t i = 0; i < kept; i += 16)
       for (std::size_t k = 0; k < 16; ++k) rest[i + k] = static_cast<std::uint16_t>(rest[i + k] - 1);
@@ -104,7 +104,7 @@ struct runs_steps {
                                        std::size_t& bytes) noexcept
   {
     const std::size_t whole = plane_bytes(n), which = plane_bytes(whole);
-    store_word(mask + (n - 1) / 64 * 8, 0);
+    store_word(mask + n / 64 * 8, 0);
     if (form == static_cast<unsigned>(mask_form::raw)) {
       std::memcpy(mask, in, whole);
       bytes = whole;

@@ -19,3 +19,10 @@
 #else
 #  define NARROWS_FLAGS flags_base
 #endif
+
+namespace narrows::kernel {
+
+/// A width that is known at run time only, where a template asks for one.
+inline constexpr int any_width = 0;
+
+}  // namespace narrows::kernel
