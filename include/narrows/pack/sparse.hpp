@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,19 +52,6 @@ result<std::size_t, errc> write_sparse(const kernel_set& with, std::size_t n, in
   return at + packed_bytes(held, bits);
 }
 
-[[nodiscard]] inline std::size_t count_bits(std::span<const std::uint8_t> mask) noexcept
-{
-  std::size_t count = 0;
-  std::size_t i = 0;
-  for (; i + 8 <= mask.size(); i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, mask.data() + i, 8);
-    count += static_cast<std::size_t>(std::popcount(word));
-  }
-  for (; i < mask.size(); ++i) count += static_cast<std::size_t>(std::popcount(mask[i]));
-  return count;
-}
-
 /// Checks the stream as a whole first, so that the loop below cannot leave it; `take(first, count, codes)` receives
 /// the codes step by step.
 template <code_unit Code, class Take>
@@ -75,7 +61,7 @@ errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, s
   const auto mask = stream.first(mask_bytes(n));
   auto packed = stream.subspan(mask.size());
   if (n % 8 != 0 && (mask.back() >> (n % 8)) != 0) return errc::corrupt;
-  std::size_t left = count_bits(mask);  // at most n, so its size in bytes cannot wrap
+  std::size_t left = with.count_ones(mask.data(), mask.size());  // at most n, so its size in bytes cannot wrap
   if (packed.size() < packed_bytes(left, bits)) return errc::truncated;
   if (packed.size() > packed_bytes(left, bits)) return errc::corrupt;
 
@@ -84,7 +70,7 @@ errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, s
   std::size_t held = 0;
   for (std::size_t first = 0; first < n; first += sparse_step) {
     const std::size_t count = std::min(sparse_step, n - first);
-    const std::size_t needed = count_bits(mask.subspan(first / 8, mask_bytes(count)));
+    const std::size_t needed = with.count_ones(mask.data() + first / 8, mask_bytes(count));
     if (needed > held) {
       const std::size_t rounded = (needed - held + block_values - 1) / block_values * block_values;
       const std::size_t more = std::min(left, rounded);  // short of a whole block only at the end of the stream

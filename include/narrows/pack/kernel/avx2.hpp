@@ -158,6 +158,14 @@ NARROWS_TARGET inline std::size_t expand_u8(const std::uint8_t* mask, std::size_
 }
 
 NARROWS_OP std::size_t count(std::uint64_t word) { return static_cast<std::size_t>(_mm_popcnt_u64(word)); }
+NARROWS_TARGET inline std::size_t count_ones(const std::uint8_t* bytes, std::size_t n) noexcept
+{
+  std::size_t ones = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) ones += count(scalar::load_word(bytes + i));
+  for (; i < n; ++i) ones += count(bytes[i]);
+  return ones;
+}
 NARROWS_OP std::uint64_t signs_of_64(vec first, vec second)
 {
   const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(first));
@@ -190,6 +198,7 @@ NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
 {
   t.compress_u8 = compress_u8;
   t.expand_u8 = expand_u8;
+  t.count_ones = count_ones;
   return with_runs<runs_steps>(t);
 }
 

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <narrows/pack/kernel/compress_table.hpp>
 #include <narrows/pack/kernel/target.hpp>
@@ -56,6 +57,19 @@ std::size_t expand(const std::uint8_t* mask, std::size_t n, const Code* nonzero,
     codes[i + k] = set ? nonzero[count] : Code{0};
     count += set ? 1 : 0;
   }
+  return count;
+}
+
+inline std::size_t count_ones(const std::uint8_t* bytes, std::size_t n) noexcept
+{
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes + i, 8);
+    count += static_cast<std::size_t>(std::popcount(word));
+  }
+  for (; i < n; ++i) count += static_cast<std::size_t>(std::popcount(bytes[i]));
   return count;
 }
 

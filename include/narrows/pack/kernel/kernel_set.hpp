@@ -83,6 +83,8 @@ struct kernel_set {
   /// readable for n codes, used or not.
   std::size_t (*expand_u8)(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero, std::uint8_t* codes) noexcept;
   std::size_t (*expand_u16)(const std::uint8_t* mask, std::size_t n, const std::uint16_t* nonzero, std::uint16_t* codes) noexcept;
+  /// Bits that are 1.
+  std::size_t (*count_ones)(const std::uint8_t* bytes, std::size_t n) noexcept;
 
   /// A block of the codec `runs` (runs_block.hpp says how much room there must be); 0 < n <= runs_block. Encoding returns the
   /// bytes written, decoding those read, or 0 for a block that is corrupt.

@@ -99,6 +99,7 @@ template <std::size_t... Narrow, std::size_t... All>
     .compress_u16 = compress<std::uint16_t>,
     .expand_u8 = expand<std::uint8_t>,
     .expand_u16 = expand<std::uint16_t>,
+    .count_ones = count_ones,
     .encode_runs_u8 = encode_runs_block<runs::runs_steps, std::uint8_t>,
     .encode_runs_u16 = encode_runs_block<runs::runs_steps, std::uint16_t>,
     .decode_runs_u8 = decode_runs_block<runs::runs_steps, std::uint8_t>,
