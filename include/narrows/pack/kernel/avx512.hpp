@@ -122,7 +122,6 @@ NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
   by.put(to + 16, _mm512_unpackhi_epi16(codes, zero()));
 }
 
-inline constexpr bool has_quick_levels = true;
 inline constexpr bool has_streams = true;
 #include <narrows/pack/kernel/body.hpp>
 

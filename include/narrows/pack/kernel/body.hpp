@@ -11,7 +11,7 @@
 //   note(seen, x)                                  makes `seen` NaN for good once x holds a NaN or infinity
 //   levels(quantizer), quantize8<Bits>, quantize16<Bits>   one vec of codes from 1 or 1/2 float per byte, in an order of its
 //                                                  own; Bits may be any_width
-//   has_quick_levels, quick_levels<HasZero>        as levels, for values that invalid_flag has nothing against; from 9 bits on
+//   quick_levels<HasZero>                          as levels, for values that invalid_flag has nothing against; from 9 bits on
 //                                                  a zero >= 0, at 9 to 15 bits at most 32767
 //   store8, store16                                undo that order
 //   values<Stream>(affine), load8, load16          load words in the order that the next two undo
@@ -103,33 +103,77 @@ NARROWS_OP void quantize_blocks(const float* x, std::size_t blocks, Levels& by, 
     }
 }
 
+template <class Code, class Levels>
+NARROWS_OP void quantize_vec(const float* x, Levels& by, Code* codes)
+{
+  auto* const to = reinterpret_cast<std::uint8_t*>(codes);
+  if constexpr (sizeof(Code) == 1) store8(to, quantize8<any_width>(x, by));
+  else store16(to, quantize16<any_width>(x, by));
+}
+
+/// A last, partial register overlaps the one before; the only one goes through a copy, which holds finite values that nobody
+/// reads beyond the end.
+template <class Code, class Levels>
+NARROWS_OP void quantize_values(const float* x, std::size_t n, Levels& by, Code* codes)
+{
+  constexpr std::size_t step = vec_bytes / sizeof(Code);
+  std::size_t i = 0;
+  for (; i + step <= n; i += step) quantize_vec(x + i, by, codes + i);
+  if (i < n && n >= step) {
+    quantize_vec(x + n - step, by, codes + n - step);
+  } else if (i < n) {
+    float last[step]{};
+    Code last_codes[step];
+    std::memcpy(last, x + i, (n - i) * sizeof(float));
+    quantize_vec(last, by, last_codes);
+    std::memcpy(codes + i, last_codes, (n - i) * sizeof(Code));
+  }
+}
+
 inline constexpr std::size_t quick_blocks = 16;   // what is read once more is still in the second cache
+
+/// A block's codes with care; says whether every value was finite. (One function for all widths: it is seldom needed.)
+template <class Code>
+NARROWS_TARGET bool quantize_carefully(const float* x, const quantizer& q, Code* codes) noexcept
+{
+  levels careful(q);
+  quantize_values(x, block_values, careful, codes);
+  return careful.all_finite();
+}
+
+template <int Bits>
+NARROWS_OP bool quantize_pack_carefully(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out)
+{
+  bool finite = true;
+  alignas(64) code_t<Bits> codes[block_values];
+  for (std::size_t b = 0; b < blocks; ++b) {
+    finite = quantize_carefully(x + b * block_values, q, codes) && finite;
+    pack<Bits>(codes, 1, out + b * block_bytes(Bits));
+  }
+  return finite;
+}
 
 /// Quickly where it goes well; a piece with a value that is not finite, or far outside the levels, once more with care.
 template <int Bits, bool HasZero>
 NARROWS_OP bool quantize_quickly(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out)
 {
-  levels careful(q);
+  bool finite = true;
+  const quick_levels<HasZero> by(q);
   for (std::size_t b = 0; b < blocks; b += quick_blocks) {
     const std::size_t n = blocks - b < quick_blocks ? blocks - b : quick_blocks;
-    quick_levels<HasZero> by(q);
     invalid_flag flag;
     quantize_blocks<Bits>(x + b * block_values, n, by, out + b * block_bytes(Bits));
-    if (flag.raised()) quantize_blocks<Bits>(x + b * block_values, n, careful, out + b * block_bytes(Bits));
+    if (flag.raised()) finite = quantize_pack_carefully<Bits>(x + b * block_values, n, q, out + b * block_bytes(Bits)) && finite;
   }
-  return careful.all_finite();
+  return finite;
 }
 
 template <int Bits>
 NARROWS_TARGET bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
 {
-  if constexpr (has_quick_levels) {
-    if (q.zero == 0) return quantize_quickly<Bits, false>(x, blocks, q, out);
-    if (Bits <= 8 || (q.zero > 0 && (Bits == 16 || q.zero <= 0x7FFF))) return quantize_quickly<Bits, true>(x, blocks, q, out);
-  }
-  levels careful(q);
-  quantize_blocks<Bits>(x, blocks, careful, out);
-  return careful.all_finite();
+  if (q.zero == 0) return quantize_quickly<Bits, false>(x, blocks, q, out);
+  if (Bits <= 8 || (q.zero > 0 && (Bits == 16 || q.zero <= 0x7FFF))) return quantize_quickly<Bits, true>(x, blocks, q, out);
+  return quantize_pack_carefully<Bits>(x, blocks, q, out);
 }
 
 struct code_sink {
@@ -220,55 +264,27 @@ NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t bl
   dequantize_blocks<Bits>(packed, blocks, values<false>(a), out);
 }
 
-template <class Code, class Levels>
-NARROWS_OP void quantize_vec(const float* x, Levels& by, Code* codes)
-{
-  auto* const to = reinterpret_cast<std::uint8_t*>(codes);
-  if constexpr (sizeof(Code) == 1) store8(to, quantize8<any_width>(x, by));
-  else store16(to, quantize16<any_width>(x, by));
-}
-
-/// A last, partial register overlaps the one before; the only one goes through a copy, which holds finite values that nobody
-/// reads beyond the end.
-template <class Code, class Levels>
-NARROWS_OP void quantize_values(const float* x, std::size_t n, Levels& by, Code* codes)
-{
-  constexpr std::size_t step = vec_bytes / sizeof(Code);
-  std::size_t i = 0;
-  for (; i + step <= n; i += step) quantize_vec(x + i, by, codes + i);
-  if (i < n && n >= step) {
-    quantize_vec(x + n - step, by, codes + n - step);
-  } else if (i < n) {
-    float last[step]{};
-    Code last_codes[step];
-    std::memcpy(last, x + i, (n - i) * sizeof(float));
-    quantize_vec(last, by, last_codes);
-    std::memcpy(codes + i, last_codes, (n - i) * sizeof(Code));
-  }
-}
-
 template <class Code>
 NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) noexcept
 {
   levels careful(q);
   constexpr std::size_t piece = quick_blocks * block_values, least = 256;   // fewer cost less than to ask for the flag
-  if (!has_quick_levels || n < least || (sizeof(Code) == 2 && q.zero < 0)) {
+  if (n < least || (sizeof(Code) == 2 && q.zero < 0)) {
     quantize_values(x, n, careful, codes);
     return careful.all_finite();
   }
-  if constexpr (has_quick_levels)
-    for (std::size_t i = 0; i < n; i += piece) {
-      const std::size_t m = n - i < piece ? n - i : piece;
-      invalid_flag flag;
-      if (q.zero == 0) {
-        quick_levels<false> by(q);
-        quantize_values(x + i, m, by, codes + i);
-      } else {
-        quick_levels<true> by(q);
-        quantize_values(x + i, m, by, codes + i);
-      }
-      if (flag.raised()) quantize_values(x + i, m, careful, codes + i);
+  for (std::size_t i = 0; i < n; i += piece) {
+    const std::size_t m = n - i < piece ? n - i : piece;
+    invalid_flag flag;
+    if (q.zero == 0) {
+      quick_levels<false> by(q);
+      quantize_values(x + i, m, by, codes + i);
+    } else {
+      quick_levels<true> by(q);
+      quantize_values(x + i, m, by, codes + i);
     }
+    if (flag.raised()) quantize_values(x + i, m, careful, codes + i);
+  }
   return careful.all_finite();
 }
 

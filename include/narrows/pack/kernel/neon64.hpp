@@ -195,7 +195,6 @@ NARROWS_OP void dequantize8(vec codes, const values<false>& by, float* to)
   dequantize16(vreinterpretq_u8_u16(vmovl_high_u8(codes)), by, to + 8);
 }
 
-inline constexpr bool has_quick_levels = true;
 inline constexpr bool has_streams = false;
 #include <narrows/pack/kernel/body.hpp>
 

@@ -102,7 +102,6 @@ NARROWS_OP void dequantize16(vec codes, const values<false>& by, float* to)
   by.put(to + 4, _mm_unpackhi_epi16(codes, zero()));
 }
 
-inline constexpr bool has_quick_levels = true;
 inline constexpr bool has_streams = false;   // its rows of 16-bit codes are half a cache line
 #include <narrows/pack/kernel/body.hpp>
 
