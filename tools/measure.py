@@ -6,6 +6,9 @@ them is kept.
   tools/measure.py low-widths    agreement and bytes at every cut and width of the five ImageNet networks (half an hour)
   tools/measure.py executor      the executor beside OpenCV's dnn module, one thread (a minute)
   tools/measure.py kernels       packing and unpacking beside the limit and what else there is, one thread (ten minutes)
+  tools/measure.py neon          cycles of the NEON kernels in llvm-mca's models of two ARM cores (a minute; needs no build, but an
+                                 AArch64 compiler, tools/setup --more, and llvm-mca, Debian's llvm-19)
+  tools/measure.py compile       what the headers of pack cost a translation unit that includes them (five minutes, no build)
 
 Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for `executor` and `kernels`, and the models and photographs in
 ../shared. Scores of low-widths are kept in build/measurements: a network scored there is not scored again.
@@ -20,6 +23,9 @@ import re
 import statistics
 import subprocess
 import sys
+
+import measure_compile
+import measure_neon
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 IMAGENET = ["--resize", "256", "--crop", "224"]
@@ -158,6 +164,8 @@ SECTIONS = {
     "low-widths": (low_widths, "measurements.md", "Measurements"),
     "executor": (executor, "measurements.md", "Measurements"),
     "kernels": (kernels, "kernels.md", "Kernels"),
+    "compile": (measure_compile.compile_time, "measurements.md", "Measurements"),
+    "neon": (measure_neon.neon, "kernels.md", "Kernels"),
 }
 
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""tools/measure.py replaces its own section of a document and nothing else, and writes nothing when a program fails."""
+"""tools/measure.py replaces its own section of a document and nothing else, and writes nothing when a program fails;
+measure_neon.py finds the loops of a listing."""
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import measure  # noqa: E402
+import measure_neon  # noqa: E402
 
 
 class WithSection(unittest.TestCase):
@@ -28,6 +31,15 @@ class WithSection(unittest.TestCase):
         self.assertTrue(text.startswith("# Measurements\n\nBefore.\n"))
         self.assertTrue(text.endswith("\nAfter.\n"))
         self.assertLess(text.index("second"), text.index("other"))
+
+
+class InnerLoops(unittest.TestCase):
+    def test_are_those_that_hold_the_marker_and_no_other_loop(self):
+        listing = """.L1: scvtf v0 .L2: fmul v1 scvtf v2 scvtf v3 b.ne .L2 .L3: ldr x1 cbnz x1, .L3 .L4: scvtf v4 bne .L4
+                     b.lo .L1 b .L5 .L5: ret"""
+        lines = re.findall(r"\.L\d:|cbnz x1, \.L\d|[a-z]\S* \S+|ret", listing)
+        self.assertEqual(measure_neon.inner_loops(lines, "scvtf"),
+                         [(["fmul v1", "scvtf v2", "scvtf v3", "b.ne .L2"], 2), (["scvtf v4", "bne .L4"], 1)])
 
 
 class Failure(unittest.TestCase):

@@ -5,6 +5,7 @@
 
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/bits.hpp>
+#include <narrows/pack/kernel/target.hpp>
 
 namespace narrows {
 
@@ -17,6 +18,8 @@ struct affine {
 
 inline constexpr float min_scale = 0x1p-125F;
 inline constexpr float max_scale = 0x1p109F;
+inline namespace NARROWS_FLAGS {
+
 /// Inside these limits float arithmetic is exact enough that flush-to-zero modes cannot change a code or a value.
 [[nodiscard]] constexpr std::int32_t max_zero(int bits) noexcept { return bits <= 8 ? 32000 : 1 << 17; }
 
@@ -29,4 +32,5 @@ inline constexpr float max_scale = 0x1p109F;
   return errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

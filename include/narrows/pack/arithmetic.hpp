@@ -15,10 +15,13 @@
 #include <limits>
 
 #include <narrows/pack/affine.hpp>
+#include <narrows/pack/kernel/target.hpp>
 
 static_assert(std::numeric_limits<float>::is_iec559 && std::numeric_limits<float>::digits == 24);
 
 namespace narrows {
+
+inline namespace NARROWS_FLAGS {
 
 /// Nearest integer, halves to the even one; for |y| <= 2^22. Precondition of all of pack: the default rounding mode.
 ///
@@ -33,7 +36,10 @@ namespace narrows {
   return below;
 }
 
-/// An affine mapping made ready for one width: what every quantising kernel reads.
+}  // namespace NARROWS_FLAGS
+
+/// An affine mapping made ready for one width: what every quantising kernel reads. (One type whatever the flags; its
+/// functions are in line everywhere, so that no unit calls what another's flags made.)
 struct quantizer {
   float inverse = 1;          ///< 1 / scale, rounded once
   float low = 0;              ///< -zero and largest - zero: the range of rounded products that are codes
@@ -42,14 +48,14 @@ struct quantizer {
   std::uint32_t largest = 0;  ///< 2^bits - 1
 
   constexpr quantizer() = default;
-  constexpr quantizer(const affine& a, int bits) noexcept
+  [[gnu::always_inline]] constexpr quantizer(const affine& a, int bits) noexcept
     : inverse(1.0F / a.scale), low(static_cast<float>(-a.zero)),
       high(static_cast<float>(static_cast<std::int32_t>(max_code(bits)) - a.zero)), zero(a.zero), largest(max_code(bits))
   {
   }
 
   /// Code of one value; NaN gives 0.
-  [[nodiscard]] constexpr std::uint32_t operator()(float x) const noexcept
+  [[nodiscard, gnu::always_inline]] constexpr std::uint32_t operator()(float x) const noexcept
   {
     if (x != x) return 0;  // before any arithmetic: clang takes no NaN result in constant evaluation
     const float y = x * inverse;
@@ -58,6 +64,8 @@ struct quantizer {
     return static_cast<std::uint32_t>(round_half_even(y) + zero);
   }
 };
+
+inline namespace NARROWS_FLAGS {
 
 /// Value of one code, rounded once.
 [[nodiscard]] constexpr float value_of(std::uint32_t code, const affine& a) noexcept
@@ -71,4 +79,5 @@ struct quantizer {
   return x >= -std::numeric_limits<float>::max() && x <= std::numeric_limits<float>::max();
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

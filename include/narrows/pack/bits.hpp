@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include <narrows/pack/kernel/target.hpp>
+
 namespace narrows {
 
 /// Narrowest and widest code, in bits.
@@ -20,6 +22,8 @@ struct width {
   static constexpr int bits = Bits;
 };
 
+inline namespace NARROWS_FLAGS {
+
 [[nodiscard]] constexpr bool is_packable_width(int bits) noexcept { return bits >= min_width && bits <= max_width; }
 
 /// Largest code of a width, 2^bits - 1.
@@ -28,4 +32,5 @@ struct width {
 /// Bytes that one unpacked code takes in memory: 1 up to 8 bits, else 2.
 [[nodiscard]] constexpr int code_bytes(int bits) noexcept { return bits <= 8 ? 1 : 2; }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

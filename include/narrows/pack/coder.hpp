@@ -9,6 +9,7 @@
 
 #include <narrows/core/result.hpp>
 #include <narrows/pack/descriptor.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
@@ -31,13 +32,21 @@ struct coder {
   errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept;
 };
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 inline constexpr coder runs_coder{[](std::size_t n) noexcept { return least_runs_bytes(n); }, quantize_pack_runs, unpack_dequantize_runs};
 inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_bytes(n); }, quantize_pack_sparse, unpack_dequantize_sparse};
 
+}  // namespace detail::inline NARROWS_FLAGS
+
+namespace detail {
+
 /// Codecs that need another library are there once their header was used (codecs.hpp).
 inline std::array<std::atomic<const coder*>, 2> library_coders{};
+
+}  // namespace detail
+
+namespace detail::inline NARROWS_FLAGS {
 
 [[nodiscard]] inline std::atomic<const coder*>& library_coder(codec c) noexcept { return library_coders[c == codec::lz4 ? 0 : 1]; }
 
@@ -53,7 +62,9 @@ inline std::array<std::atomic<const coder*>, 2> library_coders{};
   }
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Whether this program can encode and decode tensors with a codec: lz4 and zstd need narrows::codecs and a call of
 /// use_library_codecs() (codecs.hpp).
@@ -62,4 +73,5 @@ inline std::array<std::atomic<const coder*>, 2> library_coders{};
   return c == codec::raw || c == codec::dense || detail::coder_of(c) != nullptr;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -12,9 +12,12 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
 #include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/range.hpp>
 
 namespace narrows {
+
+inline namespace NARROWS_FLAGS {
 
 /// Collects calibration data of one tensor or channel: a histogram over [-limit, limit) whose limit doubles, halving
 /// the resolution, when a value falls outside; smallest and largest value and the number of zeros are exact.
@@ -101,7 +104,9 @@ private:
   float max_ = 0;
 };
 
-namespace detail {
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
 
 /// Sum of squared errors of the binned values under a mapping. Where steps are finer than a few bins, the bins would
 /// sample the rounding error badly: there it is taken as step^2 / 12 each, and only clipping is counted exactly.
@@ -128,7 +133,9 @@ namespace detail {
   return sum;
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// The range whose quantisation error over the collected data is least (sum of squares), never wider than the data and
 /// starting at 0 if no value is negative. A coarse scan of widths common to both ends, then each end by itself.
@@ -215,4 +222,5 @@ private:
   return scales;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

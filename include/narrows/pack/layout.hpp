@@ -8,6 +8,7 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/pack/bits.hpp>
+#include <narrows/pack/kernel/target.hpp>
 
 // The block, drawn for 3 bits (lane width W = 8, L = 64 lanes, 8 rows of codes):
 //
@@ -36,6 +37,8 @@ using code_t = std::conditional_t<(Bits <= 8), std::uint8_t, std::uint16_t>;
 
 template <class T>
 concept code_unit = std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t>;
+
+inline namespace NARROWS_FLAGS {
 
 /// Bits in a word of a lane (W): 8 up to 8 bits per code, else 16. Also the number of rows.
 [[nodiscard]] constexpr int lane_bits(int bits) noexcept { return 8 * code_bytes(bits); }
@@ -78,4 +81,5 @@ template <int Bits>
 static_assert(packed_bytes(512, 3) == 192 && packed_bytes(3136, 8) == 3136 && packed_bytes(9, 4) == 8);
 static_assert(packed_bytes(std::numeric_limits<std::size_t>::max(), 16) == std::numeric_limits<std::size_t>::max());
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -8,11 +8,14 @@
 #include <span>
 
 #include <narrows/core/errc.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
 
 namespace narrows {
+
+inline namespace NARROWS_FLAGS {
 
 /// Bytes of `values` codes as a linear stream: ceil(values * bits / 8), saturating like packed_bytes.
 [[nodiscard]] constexpr std::size_t linear_bytes(std::size_t values, int bits) noexcept
@@ -24,7 +27,9 @@ namespace narrows {
   return values / 8 * b + tail;
 }
 
-namespace detail {
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
 
 /// Eight codes are b whole bytes, so that each block starts on a byte.
 template <code_unit Code>
@@ -74,7 +79,9 @@ constexpr void from_linear(std::span<const std::uint8_t> linear, std::size_t n, 
   }
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Converts packed codes to the linear stream that ONNX int4/int2 and Arrow use: value i at bits [i * bits, (i + 1) *
 /// bits), bit 0 being the lowest of byte 0. For handing data to other tools; it is never on the wire.
@@ -104,4 +111,5 @@ constexpr void from_linear(std::span<const std::uint8_t> linear, std::size_t n, 
   return errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -11,12 +11,13 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/pack/reference.hpp>
 
 namespace narrows {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 template <code_unit Code>
 void pack_blocks(const kernel_set& with, const Code* codes, std::size_t blocks, int bits, std::uint8_t* out) noexcept
@@ -75,7 +76,9 @@ void pack_with(const kernel_set& with, std::span<const Code> codes, int bits, st
   pack_tail(with, copy, tail.size(), bits, out + blocks * block_bytes(bits));
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Packs `codes` into `out`, `Bits` bits each, as blocks of 512.
 ///
@@ -110,4 +113,5 @@ template <code_unit Code>
   return errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

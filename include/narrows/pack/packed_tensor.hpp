@@ -14,12 +14,13 @@
 #include <narrows/core/tensor.hpp>
 #include <narrows/pack/coder.hpp>
 #include <narrows/pack/descriptor.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
 
 namespace narrows {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// Groups that share a scale, and the values of one group that stand together.
 struct group_shape {
@@ -86,7 +87,9 @@ inline void read_raw(const std::uint8_t* in, std::span<float> x) noexcept
   return d.payload_bytes >= least && d.payload_bytes <= dense + codec_slack ? errc::ok : errc::bad_descriptor;
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Judges a descriptor that came from outside, before anything is allocated for it.
 ///
@@ -105,7 +108,9 @@ inline void read_raw(const std::uint8_t* in, std::span<float> x) noexcept
   return check(d, expected, value_order::nchw);
 }
 
-namespace detail {
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
 
 /// Scales that `how` asks for; not_finite or bad_range mean that the values cannot be quantised.
 [[nodiscard]] inline errc scales_for(tensor_view x, const coding& how, std::vector<affine>& scales)
@@ -123,7 +128,9 @@ namespace detail {
   return fit_min_max(x.values(), groups.inner, how.width, scales);
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Quantises and packs a tensor as `how` says. Values that cannot be quantised (NaN, infinity, a range beyond the
 /// format's) travel as codec `raw`; a stream that would be larger than the dense one travels as `dense`.
@@ -201,4 +208,5 @@ namespace detail {
   return {};
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

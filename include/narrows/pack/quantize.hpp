@@ -11,6 +11,7 @@
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/affine.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
 
@@ -23,6 +24,8 @@ struct scale_map {
   std::size_t inner = 1;
 };
 
+inline namespace NARROWS_FLAGS {
+
 /// ok, bad_width, bad_scale (one of the scales, or none at all) or bad_descriptor (inner is 0).
 [[nodiscard]] constexpr errc check(const scale_map& map, int bits) noexcept
 {
@@ -34,7 +37,9 @@ struct scale_map {
   return errc::ok;
 }
 
-namespace detail {
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
 
 /// Below this length a call through the table costs more than it saves.
 inline constexpr std::size_t shortest_call = 8;
@@ -164,7 +169,9 @@ void unpack_dequantize_with(
   }
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Codes of `x`: clamp(rne(x * (1 / scale)) + zero, 0, 2^bits - 1), a NaN giving 0.
 ///
@@ -254,4 +261,5 @@ constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const aff
   return errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -12,8 +12,11 @@
 #include <narrows/core/result.hpp>
 #include <narrows/pack/affine.hpp>
 #include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/kernel/target.hpp>
 
 namespace narrows {
+
+inline namespace NARROWS_FLAGS {
 
 /// The mapping whose codes 0 and 2^bits - 1 mean `lo` and `hi`, to within half a step (the zero point is an integer).
 ///
@@ -135,4 +138,5 @@ namespace narrows {
                            static_cast<float>(std::min(mean + a, static_cast<double>(high))), bits);
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -9,12 +9,13 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/arithmetic.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/layout.hpp>
 
 /// The format as plain code: one value at a time, any machine, usable in constant evaluation. The oracle of every kernel.
 namespace narrows::reference {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// ORs a value below 2^W into word `index`, low byte first.
 constexpr void or_word(std::span<std::uint8_t> words, std::size_t index, int bits, std::uint32_t value) noexcept
@@ -72,7 +73,9 @@ constexpr void unpack_block(std::span<const std::uint8_t> packed, int bits, std:
   }
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Packs `codes` (each below 2^bits) into the first packed_bytes(codes.size(), bits) bytes of `out`.
 template <code_unit Code>
@@ -187,4 +190,5 @@ template <code_unit Code>
   return errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows::reference

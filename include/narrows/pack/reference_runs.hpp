@@ -9,6 +9,7 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/bits.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/layout.hpp>
 
 namespace narrows {
@@ -24,6 +25,8 @@ struct runs_parts {
   int rest_bits;     ///< planes of the rest
   unsigned largest;  ///< rest
 };
+inline namespace NARROWS_FLAGS {
+
 [[nodiscard]] constexpr runs_parts runs_parts_of(int bits) noexcept
 {
   const int low = std::max(0, bits - 3);
@@ -33,6 +36,8 @@ struct runs_parts {
   return {low, static_cast<int>(levels), largest > 3 ? 3 : largest > 1 ? 2 : static_cast<int>(largest), largest};
 }
 
+}  // namespace NARROWS_FLAGS
+
 /// How the bytes of a mask are written.
 enum class mask_form : std::uint8_t {
   raw = 0,       ///< as they are
@@ -40,6 +45,8 @@ enum class mask_form : std::uint8_t {
   changes = 2,   ///< each bit XOR the one before it, then as squeezed
   none = 3,      ///< of the first mask only: the block is planes of its codes
 };
+
+inline namespace NARROWS_FLAGS {
 
 [[nodiscard]] constexpr std::size_t plane_bytes(std::size_t values) noexcept { return values / 8 + (values % 8 != 0); }
 
@@ -49,9 +56,11 @@ enum class mask_form : std::uint8_t {
   return 1 + static_cast<std::size_t>(bits) * plane_bytes(codes);
 }
 
+}  // namespace NARROWS_FLAGS
+
 namespace reference {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// Bytes into a buffer that has room for them.
 struct byte_sink {
@@ -183,7 +192,9 @@ constexpr std::size_t count_down(std::span<std::uint16_t> values, bit_mask& m) n
   return count;
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// One block of 1..4096 codes; returns the bytes written, at most runs_block_bytes. `out` has room for 16 KiB.
 template <code_unit Code>
@@ -265,6 +276,7 @@ template <code_unit Code>
   return from.short_of ? errc::truncated : errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace reference
 
 }  // namespace narrows

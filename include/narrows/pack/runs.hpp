@@ -9,11 +9,12 @@
 
 #include <narrows/core/result.hpp>
 #include <narrows/pack/kernel/runs_block.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 
 namespace narrows {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// Codes the blocks that `fill(first, count, to)` yields one by one; false from `fill` (a value that is not finite) is handed
 /// on as not_finite.
@@ -89,7 +90,9 @@ errc unpack_dequantize_runs_with(
     [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out.data()); });
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Fewest and most bytes of a stream of n codes: each block has a byte beside its masks; none is larger than its codes as planes.
 [[nodiscard]] constexpr std::size_t least_runs_bytes(std::size_t n) noexcept { return n / runs_block + (n % runs_block != 0); }
@@ -144,4 +147,5 @@ template <code_unit Code>
                                : detail::unpack_dequantize_runs_with<std::uint16_t>(best_kernels(), stream, map, bits, out);
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -8,13 +8,14 @@
 #include <span>
 
 #include <narrows/core/result.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 
 namespace narrows {
 
 using reference::mask_bytes;
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// Codes handled at a time: small enough for the first cache and the stack, and a multiple of 8 so that each step owns
 /// whole mask bytes.
@@ -106,7 +107,9 @@ errc unpack_dequantize_sparse_with(const kernel_set& with, std::span<const std::
   });
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Mask of the codes that are not 0 (value i at bit i mod 8 of byte i div 8, padded with 0), then those codes, packed.
 ///
@@ -157,4 +160,5 @@ template <code_unit Code>
     : detail::unpack_dequantize_sparse_with<std::uint16_t>(best_kernels(), stream, map, bits, out);
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

@@ -11,13 +11,14 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/reference.hpp>
 
 namespace narrows {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 template <code_unit Code>
 void unpack_blocks(const kernel_set& with, const std::uint8_t* packed, std::size_t blocks, int bits, Code* codes) noexcept
@@ -54,7 +55,9 @@ void unpack_with(const kernel_set& with, const std::uint8_t* packed, int bits, s
   if (!tail.empty()) unpack_tail(with, packed + blocks * block_bytes(bits), tail.size(), bits, tail.data());
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Inverse of `pack<Bits>`.
 ///
@@ -86,4 +89,5 @@ template <code_unit Code>
   return errc::ok;
 }
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows

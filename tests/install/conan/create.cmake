@@ -1,0 +1,23 @@
+# Makes the Conan package of SOURCE and builds its test_package, with caches in FOLDER, no remote, and this system's dependencies.
+find_program(conan conan PATHS ${SOURCE}/build/conan/bin NO_DEFAULT_PATH)
+find_program(conan conan)
+if(conan)
+  execute_process(COMMAND ${conan} --version OUTPUT_VARIABLE version ERROR_QUIET)
+endif()
+if(NOT version MATCHES "Conan version 2\\.")
+  message("skipped: Conan 2 is not there (tools/mkconan installs it)")
+  return()
+endif()
+
+file(REMOVE_RECURSE ${FOLDER})
+set(ENV{CONAN_HOME} ${FOLDER}/home)
+set(ENV{CC} ${C_COMPILER})
+set(ENV{CXX} ${CXX_COMPILER})
+execute_process(COMMAND ${conan} profile detect OUTPUT_QUIET ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
+set(create ${conan} create ${SOURCE} --no-remote -pr:a default -pr:a ${CMAKE_CURRENT_LIST_DIR}/system
+  -c tools.cmake.cmake_layout:test_folder=${FOLDER}/test_package -c tools.cmake.cmaketoolchain:user_presets=)
+execute_process(COMMAND ${create} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${create} -s compiler.cppstd=17 RESULT_VARIABLE status ERROR_VARIABLE text OUTPUT_QUIET)
+if(status EQUAL 0 OR NOT text MATCHES "lower than the required C\\+\\+ standard")
+  message(FATAL_ERROR "C++17 was not refused: ${text}")
+endif()
