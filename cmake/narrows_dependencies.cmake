@@ -1,7 +1,8 @@
 # What each component is built on. The build and the installed package config both read this file.
 
-set(narrows_known_components pack narrows exec json onnx wire net)
+set(narrows_known_components pack codecs narrows exec json onnx wire net)
 set(narrows_requires_pack)
+set(narrows_requires_codecs pack)
 set(narrows_requires_narrows pack)
 set(narrows_requires_exec narrows)
 set(narrows_requires_json narrows)
@@ -32,6 +33,25 @@ function(narrows_close_components out)
   set(${out} ${closed} PARENT_SCOPE)
 endfunction()
 
+# Defines narrows_external::NAME for a C library that has no package config everywhere; `out` is whether it is there.
+function(narrows_find_c_library name header library out)
+  if(NOT TARGET narrows_external::${name})
+    find_path(narrows_${name}_header ${header})
+    find_library(narrows_${name}_library ${library})
+    mark_as_advanced(narrows_${name}_header narrows_${name}_library)
+    if(narrows_${name}_header AND narrows_${name}_library)
+      add_library(narrows_external::${name} UNKNOWN IMPORTED)
+      set_target_properties(narrows_external::${name} PROPERTIES
+        IMPORTED_LOCATION ${narrows_${name}_library} INTERFACE_INCLUDE_DIRECTORIES ${narrows_${name}_header})
+    endif()
+  endif()
+  if(TARGET narrows_external::${name})
+    set(${out} TRUE PARENT_SCOPE)
+  else()
+    set(${out} FALSE PARENT_SCOPE)
+  endif()
+endfunction()
+
 # Finds the packages of one component. `narrows_package_missing` names the first that is not there, or is empty.
 # A macro, not a function, so that what find_package sets reaches the caller.
 macro(narrows_find_dependencies component)
@@ -40,6 +60,15 @@ macro(narrows_find_dependencies component)
   if("${component}" STREQUAL "pack")
     # xsimd 8.1's config names the target xtl without looking for it.
     set(narrows_packages xtl xsimd)
+  elseif("${component}" STREQUAL "codecs")
+    narrows_find_c_library(zstd zstd.h zstd narrows_found_zstd)
+    if(NOT narrows_found_zstd)
+      set(narrows_package_missing zstd)
+    endif()
+    narrows_find_c_library(lz4 lz4.h lz4 narrows_found_lz4)
+    if(NOT narrows_found_lz4)
+      set(narrows_package_missing lz4)
+    endif()
   elseif("${component}" STREQUAL "exec")
     set(narrows_packages xtensor)
   elseif("${component}" STREQUAL "json")
