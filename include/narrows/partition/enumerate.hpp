@@ -63,7 +63,7 @@ inline placement placement_of(const cut& at)
 /// Every (cut, width, codec) with its predicted cost, link terms still 0 (`evaluate` fills them).
 ///
 /// Widths   one width for all tensors of a cut. Width 1 is left out where a tensor is signed: two levels cannot hold
-///          both signs and zero (ACCURACY 9). `sparse` is left out where it is predicted to be no smaller than dense.
+///          both signs and zero (ACCURACY 9). A codec that is predicted to be no smaller than dense is left out.
 /// Times    head and tail: sums of node medians; encode and decode: the codec's line on each machine, 0 if unmeasured.
 /// Ends     the end cut is one candidate without link, bytes or codec; the input cut also gets `pixels` and `image`,
 ///          where allowed. Raw, pixels, image and the end cut agree with the uncut network by construction.
@@ -113,7 +113,7 @@ inline placement placement_of(const cut& at)
         if (const auto* t = from.server->codecs.find(coded_as, width)) cost.decode_s += t->decode_s(static_cast<double>(values));
         c.what.codings.push_back(std::move(code));
       }
-      if (coded_as == codec::sparse && cost.payload_bytes >= dense_bytes) return;
+      if (has_codes(coded_as) && coded_as != codec::dense && cost.payload_bytes >= dense_bytes) return;
       if (coded_as == codec::image) {
         cost.payload_bytes = how.image_bytes;
         cost.decode_s = how.image_decode_s;
