@@ -2,6 +2,7 @@
 # it twice and nothing else), and all of them linked into one program, so that a function that lacks `inline` shows as a
 # duplicate. Not part of `all`.
 set(narrows_rooms_pack core pack)
+set(narrows_rooms_codecs)   # pack/codecs.hpp, see below
 set(narrows_rooms_narrows graph exec profile partition schedule)
 set(narrows_rooms_exec exec/reference)
 set(narrows_rooms_json json)
@@ -26,9 +27,12 @@ list(APPEND claimed ${outer})
 if("narrows" IN_LIST narrows_components)
   list(APPEND checked ${outer})
 endif()
-# Headers that need more than their room: packing of xtensor expressions, included by hand.
+# Headers that need more than their room, included by hand: packing of xtensor expressions, codecs of other libraries.
 if(NOT "exec" IN_LIST narrows_components)
   list(FILTER checked EXCLUDE REGEX "^narrows/(pack/xtensor\\.hpp|exec/reference/)")
+endif()
+if(NOT "codecs" IN_LIST narrows_components)
+  list(REMOVE_ITEM checked narrows/pack/codecs.hpp)
 endif()
 list(REMOVE_DUPLICATES checked)
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include <narrows/pack/codecs.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 
 namespace {
@@ -36,6 +37,7 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
   using namespace narrows;
+  use_library_codecs();
   source from({data, size});
   // Expected by the plan, so sane; what the peer says about it is not.
   const shape expected{1, from.take<std::uint8_t>() % 40, from.take<std::uint8_t>() % 9, from.take<std::uint8_t>() % 9};
@@ -49,7 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::int64_t extents[] = {from.take<std::int64_t>(), from.take<std::int64_t>(), from.take<std::int64_t>()};
     if (const auto other = shape::make(extents)) d.dims = *other;
   }
-  d.coded_as = static_cast<codec>((lies & 4) != 0 ? from.take<std::uint8_t>() : from.take<std::uint8_t>() % 5);
+  const auto which = from.take<std::uint8_t>();
+  d.coded_as = (lies & 4) != 0 ? static_cast<codec>(which) : all_codecs[which % (all_codecs.size() - 2)];  // the last two are not pack's
   d.width = (lies & 8) != 0 ? from.take<std::int32_t>() : from.take<std::uint8_t>() % 17;
   d.group.axis = (lies & 16) != 0 ? from.take<std::int32_t>() : from.take<std::int8_t>() % 5;
   std::size_t count = from.take<std::uint8_t>() % 42;

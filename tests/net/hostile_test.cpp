@@ -88,6 +88,7 @@ TEST(Hostile, EachKindOfWrongRequestGetsItsCode)
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.scales.clear(); }), errc::bad_descriptor);
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.scales[0].scale = 0; }), errc::bad_scale);
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::image; }), errc::unsupported_codec);
+  EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::zstd; }), errc::unsupported_codec) << "this cloud never asked for it";
   EXPECT_EQ(with([&](auto& r, auto& p) {
     r.tensors[0].what.coded_as = codec::sparse;   // a mask of ones with nothing behind it
     p[0].assign(p[0].size(), 0xff);

@@ -9,6 +9,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <narrows/pack/coder.hpp>
+
 #include "output.hpp"
 #include "preprocess.hpp"
 #include "report.hpp"
@@ -107,6 +109,15 @@ inline void add_classes(CLI::App& app, preprocessing& how)
     ->check(CLI::Range(-1000000, 1000000))->type_name("N")->group(group);
 }
 
+/// What the program can send with, by name; read after use_library_codecs().
+inline std::vector<std::string> codec_names()
+{
+  std::vector<std::string> names;
+  for (const codec c : all_codecs)
+    if (can_code(c) || !has_codes(c)) names.emplace_back(to_string(c));
+  return names;
+}
+
 /// Where and how the activations cross.
 struct plan_options {
   std::vector<std::string> at;
@@ -120,8 +131,8 @@ inline void add_plan_options(CLI::App& app, plan_options& p, const std::string& 
     ->delimiter(',')->type_name("TENSOR[,TENSOR]")->group(group);
   app.add_option("--bits", p.bits, "width of a value on the way, 1 to 16: one for all tensors or one each [8]")
     ->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]")->group(group);
-  app.add_option("--codec", p.codecs, "dense, sparse, raw (float32); at the input also pixels and image: one for all tensors or one each [dense]")
-    ->delimiter(',')->check(CLI::IsMember({"dense", "sparse", "raw", "pixels", "image"}))->type_name("C[,C]")->group(group);
+  app.add_option("--codec", p.codecs, "raw is float32; pixels and image are for the input only: one for all tensors or one each [dense]")
+    ->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]")->group(group);
   app.add_flag("--per-channel", p.per_channel, "one scale per channel instead of one per tensor")->group(group);
 }
 

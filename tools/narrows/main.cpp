@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <narrows/pack/codecs.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/version.hpp>
 
@@ -45,6 +46,7 @@ bool kernels_are_there()
 int main(int count, char** arguments)
 {
   // One vague option of a library must not decide how the program ends: nothing leaves main but a code.
+  narrows::use_library_codecs();   // before the commands list what they can send with
   try {
     CLI::App program("Cuts a CNN in two: the head runs here, the tail in a cloud process, and what crosses is quantised to few bits.", "narrows");
     program.set_version_flag("--version", "narrows " NARROWS_VERSION);

@@ -129,7 +129,9 @@ result<machine_profile> measure_here(const model& m, const engine_options& engin
   how.stop = std::move(stop);
   auto layers = measure_node_times(*loaded, m, how);
   if (!layers) return unexpected(std::move(layers).error());
-  constexpr std::array codecs{codec::raw, codec::dense, codec::sparse, codec::runs};
+  std::vector<codec> codecs;
+  for (const codec c : all_codecs)
+    if (can_code(c)) codecs.push_back(c);
   constexpr std::array widths{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
   auto times = measure_codec_times(codecs, widths, std::min(repeats, 9));
   if (!times) return unexpected(std::move(times).error());
@@ -166,8 +168,12 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   enumerate_options make;
   // Without figures for accuracy only a width that keeps it on every network seen so far is offered (ACCURACY.md 9).
   make.widths = !bits.empty() ? bits : accuracy ? std::vector<int>{2, 3, 4, 5, 6, 8} : std::vector<int>{8};
-  if (!codecs.empty()) {
-    make.codecs.clear();
+  make.codecs.clear();
+  if (codecs.empty()) {
+    // What a cloud without narrows::codecs refuses is for those who ask for it.
+    for (const codec c : all_codecs)
+      if (can_code(c) && c != codec::lz4 && c != codec::zstd) make.codecs.push_back(c);
+  } else {
     for (const auto& c : codecs)
       if (const auto known = parse_codec(c)) make.codecs.push_back(*known);
   }

@@ -22,7 +22,7 @@ namespace narrows {
 /// A codec by its name; none if there is no such codec.
 [[nodiscard]] inline std::optional<codec> parse_codec(std::string_view name) noexcept
 {
-  for (const codec c : {codec::raw, codec::dense, codec::sparse, codec::runs, codec::rans, codec::lz4, codec::zstd, codec::pixels, codec::image})
+  for (const codec c : all_codecs)
     if (name == to_string(c)) return c;
   return std::nullopt;
 }

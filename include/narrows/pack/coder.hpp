@@ -28,7 +28,8 @@ struct coder {
   /// Quantises and codes; returns the bytes written. Errors: those of check(scale_map); short_buffer (`out` is too
   /// small); not_finite.
   result<std::size_t, errc> (*encode)(std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept;
-  /// Inverse; `stream` is not trusted. Errors: those of check(scale_map); truncated; corrupt.
+  /// Inverse; `stream` is not trusted. Errors: those of check(scale_map); truncated; corrupt; internal (a library found no
+  /// memory).
   errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept;
 };
 

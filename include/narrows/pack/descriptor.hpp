@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -22,11 +23,15 @@ enum class codec : std::uint8_t {
   sparse = 2,  ///< bit mask of the non-zero codes, then those codes dense
   runs = 3,    ///< masks within masks, their runs suppressed
   rans = 4,    ///< entropy coded, by the code before
-  lz4 = 5,     ///< LZ4 over one or two bytes per code
-  zstd = 6,    ///< Zstandard over one or two bytes per code
+  lz4 = 5,     ///< LZ4 over codes at 1, 2, 4 or 8 bits
+  zstd = 6,    ///< Zstandard over the same
   pixels = 16, ///< 8-bit pixels before normalisation; at the input cut only
   image = 17,  ///< JPEG or PNG file as it came; at the input cut only
 };
+
+/// Every codec there is, whether this program can code it (coder.hpp) or not.
+inline constexpr std::array all_codecs{codec::raw,  codec::dense, codec::sparse, codec::runs, codec::rans,
+                                       codec::lz4,  codec::zstd,  codec::pixels, codec::image};
 
 [[nodiscard]] constexpr std::string_view to_string(codec c) noexcept
 {

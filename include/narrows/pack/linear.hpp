@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -55,6 +57,63 @@ constexpr void read_linear(const std::uint8_t* in, int bits, std::span<Code> cod
     held >>= bits;
     count -= bits;
   }
+}
+
+/// N bytes at `from` as a number, low byte first; as one load where the machine has that order.
+template <std::size_t N>
+[[nodiscard]] inline std::uint64_t load_bytes(const std::uint8_t* from) noexcept
+{
+  std::uint64_t v = 0;
+  if constexpr (std::endian::native == std::endian::little) std::memcpy(&v, from, N);
+  else
+    for (std::size_t k = 0; k < N; ++k) v |= static_cast<std::uint64_t>(from[k]) << (8 * k);
+  return v;
+}
+template <std::size_t N>
+inline void store_bytes(std::uint64_t v, std::uint8_t* to) noexcept
+{
+  if constexpr (std::endian::native == std::endian::little) std::memcpy(to, &v, N);
+  else
+    for (std::size_t k = 0; k < N; ++k) to[k] = static_cast<std::uint8_t>(v >> (8 * k));
+}
+
+/// write_linear for a width that divides 8: no code crosses a byte, so eight codes at a time close up in three steps, each
+/// of which halves the number of gaps.
+template <int Width>
+  requires(Width == 1 || Width == 2 || Width == 4)
+void write_fields(std::span<const std::uint8_t> codes, std::uint8_t* out) noexcept
+{
+  constexpr int gap = 8 - Width;
+  constexpr std::uint64_t pairs = ((1U << (2 * Width)) - 1) * 0x0001000100010001U;
+  constexpr std::uint64_t fours = ((std::uint64_t{1} << (4 * Width)) - 1) * 0x0000000100000001U;
+  std::size_t i = 0;
+  for (; i + 8 <= codes.size(); i += 8, out += Width) {
+    std::uint64_t v = load_bytes<8>(codes.data() + i);
+    v = (v | v >> gap) & pairs;
+    v = (v | v >> (2 * gap)) & fours;
+    store_bytes<Width>(v | v >> (4 * gap), out);
+  }
+  write_linear(codes.subspan(i), Width, out);
+}
+
+/// Inverse of write_fields.
+template <int Width>
+  requires(Width == 1 || Width == 2 || Width == 4)
+void read_fields(const std::uint8_t* in, std::span<std::uint8_t> codes) noexcept
+{
+  constexpr int gap = 8 - Width;
+  constexpr std::uint64_t pairs = ((1U << (2 * Width)) - 1) * 0x0001000100010001U;
+  constexpr std::uint64_t fours = ((std::uint64_t{1} << (4 * Width)) - 1) * 0x0000000100000001U;
+  constexpr std::uint64_t singles = ((1U << Width) - 1) * 0x0101010101010101U;
+  std::size_t i = 0;
+  for (; i + 8 <= codes.size(); i += 8, in += Width) {
+    std::uint64_t v = load_bytes<Width>(in);
+    v = (v | v << (4 * gap)) & fours;
+    v = (v | v << (2 * gap)) & pairs;
+    v = (v | v << gap) & singles;
+    store_bytes<8>(v, codes.data() + i);
+  }
+  read_linear(in, Width, codes.subspan(i));
 }
 
 template <code_unit Code>

@@ -186,7 +186,7 @@ inline namespace NARROWS_FLAGS {
 /// Decodes a payload to floats. `out` may be longer than the tensor; what lies beyond is not touched.
 ///
 /// Errors   those of check but for shape and order; truncated or corrupt (payload is not `payload_bytes` long, or a
-///          sparse mask that does not fit); short_buffer. `out` is then unspecified. Never throws, whatever the input.
+///          sparse mask that does not fit, and so on); short_buffer; internal (a library of codecs.hpp found no memory). `out` is then unspecified. Never throws, whatever the input.
 [[nodiscard]] inline result<void, errc> decode(const descriptor& d, std::span<const std::uint8_t> payload,
                                                std::span<float> out)
 {

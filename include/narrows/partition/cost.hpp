@@ -77,7 +77,7 @@ namespace narrows {
 {
   const std::size_t at = width <= 2 ? 0 : width == 3 ? 1 : width <= 5 ? 2 : width == 6 ? 3 : 4;
   constexpr double runs[] = {0.50, 0.62, 0.72, 0.81, 0.85}, rans[] = {0.43, 0.57, 0.65, 0.76, 0.82};
-  constexpr double zstd[] = {0.70, 0.80, 0.83, 0.87, 0.89}, lz4[] = {1.43, 1.43, 1.39, 1.35, 1.16};
+  constexpr double zstd[] = {0.46, 0.60, 0.67, 0.80, 0.85}, lz4[] = {0.72, 1.01, 0.95, 1.19, 1.06};
   switch (coded_as) {
   case codec::runs: return runs[at];
   case codec::rans: return rans[at];

@@ -7,5 +7,6 @@
 #include <narrows/net/server.hpp>
 #include <narrows/onnx/export.hpp>
 #include <narrows/onnx/import.hpp>
+#include <narrows/pack/codecs.hpp>
 
 const char* level();
