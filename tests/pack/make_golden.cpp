@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <narrows/pack/reference.hpp>
+#include <narrows/pack/reference_rans.hpp>
 
 #include "golden_data.hpp"
 
@@ -39,8 +40,11 @@ int main(int argc, char** argv)
       static_cast<void>(reference::quantize(std::span<const float>(x), {test::golden_affine(bits).scale, 0}, bits, std::span(codes)));
       std::vector<std::uint8_t> sparse(reference::mask_bytes(x.size()) + dense.size());
       sparse.resize(reference::pack_sparse(std::span<const std::uint16_t>(codes), bits, std::span(scratch), sparse));
+      std::vector<std::uint8_t> rans(2 * dense.size() + 400);  // more than any of these needs
+      const auto rans_bytes = reference::pack_rans(std::span<const std::uint16_t>(codes), bits, std::span(rans));
+      rans.resize(rans_bytes ? *rans_bytes : 0);
       const std::string path = folder + test::golden_name(bits, dims);
-      if (!write(path + ".dense", dense) || !write(path + ".sparse", sparse)) {
+      if (!write(path + ".dense", dense) || !write(path + ".sparse", sparse) || !write(path + ".rans", rans)) {
         std::fprintf(stderr, "make_golden: %s could not be written\n", path.c_str());
         return 1;
       }
