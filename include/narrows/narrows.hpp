@@ -24,6 +24,7 @@
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
+#include <narrows/pack/rans.hpp>
 #include <narrows/pack/rans_model.hpp>
 #include <narrows/pack/reference.hpp>
 #include <narrows/pack/reference_rans.hpp>

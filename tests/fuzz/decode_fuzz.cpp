@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::int64_t extents[] = {from.take<std::int64_t>(), from.take<std::int64_t>(), from.take<std::int64_t>()};
     if (const auto other = shape::make(extents)) d.dims = *other;
   }
-  d.coded_as = static_cast<codec>((lies & 4) != 0 ? from.take<std::uint8_t>() : from.take<std::uint8_t>() % 3);
+  d.coded_as = static_cast<codec>((lies & 4) != 0 ? from.take<std::uint8_t>() : from.take<std::uint8_t>() % 5);   // raw to rans
   d.width = (lies & 8) != 0 ? from.take<std::int32_t>() : from.take<std::uint8_t>() % 17;
   d.group.axis = (lies & 16) != 0 ? from.take<std::int32_t>() : from.take<std::int8_t>() % 5;
   std::size_t count = from.take<std::uint8_t>() % 42;

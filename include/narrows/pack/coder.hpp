@@ -10,6 +10,7 @@
 #include <narrows/core/result.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/quantize.hpp>
+#include <narrows/pack/rans.hpp>
 #include <narrows/pack/sparse.hpp>
 
 /// What the codecs beyond `raw` and `dense` have in common: how `encode` and `decode` (packed_tensor.hpp) reach them.
@@ -34,6 +35,9 @@ namespace detail {
 
 inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_bytes(n); }, quantize_pack_sparse, unpack_dequantize_sparse};
 
+/// A frequency of each context, of two at least, and a state for each run.
+inline constexpr coder rans_coder{[](std::size_t n) noexcept { return 2 + 2 * rans::states(n); }, quantize_pack_rans, unpack_dequantize_rans};
+
 /// Codecs that need another library are there once their header was used (codecs.hpp).
 inline std::array<std::atomic<const coder*>, 2> library_coders{};
 
@@ -44,6 +48,7 @@ inline std::array<std::atomic<const coder*>, 2> library_coders{};
 {
   switch (c) {
   case codec::sparse: return &sparse_coder;
+  case codec::rans: return &rans_coder;
   case codec::lz4:
   case codec::zstd: return library_coder(c).load(std::memory_order_acquire);
   default: return nullptr;

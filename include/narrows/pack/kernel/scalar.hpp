@@ -10,6 +10,7 @@
 
 #include <narrows/pack/kernel/compress_table.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
+#include <narrows/pack/kernel/rans_scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/reference.hpp>
 
@@ -143,6 +144,8 @@ template <std::size_t... Narrow, std::size_t... All>
     .compress_u16 = compress<std::uint16_t>,
     .expand_u8 = expand<std::uint8_t>,
     .expand_u16 = expand<std::uint16_t>,
+    .rans_encode = rans_encode,
+    .rans_decode = rans_decode,
   };
 }
 
