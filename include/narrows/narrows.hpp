@@ -24,7 +24,10 @@
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
+#include <narrows/pack/rans.hpp>
+#include <narrows/pack/rans_model.hpp>
 #include <narrows/pack/reference.hpp>
+#include <narrows/pack/reference_rans.hpp>
 #include <narrows/pack/reference_runs.hpp>
 #include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>

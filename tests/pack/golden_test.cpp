@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <narrows/pack/rans.hpp>
 #include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
 
@@ -83,6 +84,20 @@ TEST(Golden, EveryKernelWritesAndReadsTheCommittedRuns)
     static_cast<void>(reference::quantize(std::span<const float>(x), a, bits, std::span(codes)));
     reference::dequantize(std::span<const std::uint16_t>(codes), a, std::span(again));
     EXPECT_EQ(back, again);
+  });
+}
+
+TEST(Golden, EveryKernelPacksTheCommittedRansStreams)
+{
+  for_each_stream(".rans", [](const kernel_set& set, int bits, const std::vector<float>& x, const auto& expected) {
+    const affine a{test::golden_affine(bits).scale, 0};
+    std::vector<std::uint8_t> bytes(expected.size());
+    const scale_map map{{&a, 1}, 1};
+    const auto size = bits <= 8 ? detail::quantize_pack_rans_with<std::uint8_t>(set, x, map, bits, bytes)
+                                : detail::quantize_pack_rans_with<std::uint16_t>(set, x, map, bits, bytes);
+    ASSERT_TRUE(size);
+    bytes.resize(*size);
+    EXPECT_EQ(bytes, expected);
   });
 }
 

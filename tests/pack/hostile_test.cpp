@@ -30,7 +30,8 @@ descriptor random_descriptor(test::random_source& source)
     if (source.below(12) == 0) field = static_cast<std::remove_reference_t<decltype(field)>>(value);
   };
   d.dims = random_shape(source);
-  d.coded_as = static_cast<codec>(source.below(4));
+  constexpr codec kinds[] = {codec::raw, codec::dense, codec::sparse, codec::runs, codec::rans};
+  d.coded_as = kinds[source.below(std::size(kinds))];
   d.width = d.coded_as == codec::raw ? 0 : static_cast<int>(source.below(16)) + 1;
   d.group.axis = source.below(2) == 0 ? -1 : static_cast<int>(source.below(d.dims.rank() + 1)) - 1;
   if (d.coded_as == codec::raw) d.group = {};
@@ -52,6 +53,7 @@ descriptor random_descriptor(test::random_source& source)
   d.payload_bytes = d.coded_as == codec::raw || !is_packable_width(d.width) ? 4 * n : packed_bytes(n, d.width);
   if (d.coded_as == codec::sparse && n > 0) d.payload_bytes = mask_bytes(n) + source.below(d.payload_bytes + 1);
   if (d.coded_as == codec::runs && n > 0) d.payload_bytes = least_runs_bytes(n) + source.below(d.payload_bytes + 1);
+  if (d.coded_as == codec::rans && n > 0) d.payload_bytes = std::min(d.payload_bytes, 2 + 2 * rans::states(n) + source.below(d.payload_bytes + 1));
   seldom(d.payload_bytes, source.next());
   seldom(d.payload_bytes, source.below(1000));
   return d;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <narrows/pack/reference.hpp>
+#include <narrows/pack/reference_rans.hpp>
 #include <narrows/pack/reference_runs.hpp>
 
 #include "golden_data.hpp"
@@ -42,8 +43,11 @@ int main(int argc, char** argv)
       sparse.resize(reference::pack_sparse(std::span<const std::uint16_t>(codes), bits, std::span(scratch), sparse));
       std::vector<std::uint8_t> runs(16384);   // no shape has more than a block
       runs.resize(reference::pack_runs_block(std::span<const std::uint16_t>(codes), bits, std::span(runs)));
+      std::vector<std::uint8_t> rans(2 * dense.size() + 400);  // more than any of these needs
+      const auto rans_bytes = reference::pack_rans(std::span<const std::uint16_t>(codes), bits, std::span(rans));
+      rans.resize(rans_bytes ? *rans_bytes : 0);
       const std::string path = folder + test::golden_name(bits, dims);
-      if (!write(path + ".dense", dense) || !write(path + ".sparse", sparse) || !write(path + ".runs", runs)) {
+      if (!write(path + ".dense", dense) || !write(path + ".sparse", sparse) || !write(path + ".runs", runs) || !write(path + ".rans", rans)) {
         std::fprintf(stderr, "make_golden: %s could not be written\n", path.c_str());
         return 1;
       }

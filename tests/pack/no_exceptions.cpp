@@ -9,6 +9,7 @@
 #include <narrows/pack/histogram.hpp>
 #include <narrows/pack/linear.hpp>
 #include <narrows/pack/packed_tensor.hpp>
+#include <narrows/pack/reference_rans.hpp>
 
 namespace narrows::test {
 

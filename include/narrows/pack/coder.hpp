@@ -11,6 +11,7 @@
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
+#include <narrows/pack/rans.hpp>
 #include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
 
@@ -38,6 +39,9 @@ namespace detail::inline NARROWS_FLAGS {
 inline constexpr coder runs_coder{[](std::size_t n) noexcept { return least_runs_bytes(n); }, quantize_pack_runs, unpack_dequantize_runs};
 inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_bytes(n); }, quantize_pack_sparse, unpack_dequantize_sparse};
 
+/// A frequency of each context, of two at least, and a state for each run.
+inline constexpr coder rans_coder{[](std::size_t n) noexcept { return 2 + 2 * rans::states(n); }, quantize_pack_rans, unpack_dequantize_rans};
+
 }  // namespace detail::inline NARROWS_FLAGS
 
 namespace detail {
@@ -57,6 +61,7 @@ namespace detail::inline NARROWS_FLAGS {
   switch (c) {
   case codec::sparse: return &sparse_coder;
   case codec::runs: return &runs_coder;
+  case codec::rans: return &rans_coder;
   case codec::lz4:
   case codec::zstd: return library_coder(c).load(std::memory_order_acquire);
   default: return nullptr;

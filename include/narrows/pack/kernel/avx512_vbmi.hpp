@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/avx512.hpp>
+#include <narrows/pack/kernel/rans_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/runs_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
 
@@ -82,6 +83,8 @@ inline constexpr kernel_set set = [] {
   t.compress_u16 = compress_u16;
   t.expand_u8 = expand_u8;
   t.expand_u16 = expand_u16;
+  t.rans_encode = rans_encode;
+  t.rans_decode = rans_decode;
   return with_runs<runs_steps>(t);
 }();
 

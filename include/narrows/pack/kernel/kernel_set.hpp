@@ -9,6 +9,7 @@
 #include <narrows/pack/affine.hpp>
 #include <narrows/pack/arithmetic.hpp>
 #include <narrows/pack/layout.hpp>
+#include <narrows/pack/rans_model.hpp>
 
 namespace narrows {
 
@@ -92,6 +93,15 @@ struct kernel_set {
   std::size_t (*encode_runs_u16)(const std::uint16_t* codes, std::size_t n, int bits, std::uint8_t* out) noexcept;
   std::size_t (*decode_runs_u8)(const std::uint8_t* in, std::size_t n, int bits, std::uint8_t* codes) noexcept;
   std::size_t (*decode_runs_u16)(const std::uint8_t* in, std::size_t n, int bits, std::uint16_t* codes) noexcept;
+
+  /// Codec rans, the first n symbols of a block, 0 < n <= rans::block_codes, whatever n is, `symbols` has room for a whole
+  /// block, each below `with.symbols`. The bytes go to `out`, n at most; 64 more may be written. Returns how many there are.
+  std::size_t (*rans_encode)(const rans::tables& with, const std::uint8_t* symbols, std::size_t n, rans::state_bytes& states,
+                             std::uint8_t* out) noexcept;
+  /// Inverse; takes bytes of `stream` before `at`, downwards to `bottom` at most. Returns where it stopped, or
+  /// rans::underflow; states and symbols are then unspecified. rans::margin bytes from `at` on must be readable.
+  std::size_t (*rans_decode)(const rans::tables& with, const std::uint8_t* stream, std::size_t bottom, std::size_t at,
+                             std::size_t n, rans::state_bytes& states, std::uint8_t* symbols) noexcept;
 };
 
 }  // namespace narrows

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <narrows/pack/kernel/kernel_set.hpp>
+#include <narrows/pack/kernel/rans_scalar.hpp>
 #include <narrows/pack/kernel/runs_scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/reference.hpp>
@@ -104,6 +105,8 @@ template <std::size_t... Narrow, std::size_t... All>
     .encode_runs_u16 = encode_runs_block<runs::runs_steps, std::uint16_t>,
     .decode_runs_u8 = decode_runs_block<runs::runs_steps, std::uint8_t>,
     .decode_runs_u16 = decode_runs_block<runs::runs_steps, std::uint16_t>,
+    .rans_encode = rans_encode,
+    .rans_decode = rans_decode,
   };
 }
 
