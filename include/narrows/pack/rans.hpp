@@ -7,6 +7,7 @@
 #include <cstring>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include <narrows/core/result.hpp>
 #include <narrows/pack/quantize.hpp>
@@ -16,12 +17,24 @@ namespace narrows {
 
 namespace detail {
 
+/// Calls use(constant) with the low bits of codes of this type as a compile-time constant: shifts that a compiler knows are what
+/// it turns into vectors of bytes.
+template <code_unit Code, class Use>
+void with_low_bits(int low_bits, Use use) noexcept
+{
+  constexpr int least = sizeof(Code) == 1 ? 2 : 6, most = sizeof(Code) == 1 ? 5 : 13;
+  [&]<int... I>(std::integer_sequence<int, I...>)
+  {
+    static_cast<void>(((low_bits == least + I && (use(std::integral_constant<int, least + I>{}), true)) || ...));
+  }
+  (std::make_integer_sequence<int, most - least + 1>{});
+}
+
 /// Symbols of n codes of a block, and the low bits of those that are not 0, packed; returns the bytes of these, or short_buffer.
 template <code_unit Code>
 result<std::size_t, errc> split_codes(const kernel_set& with, const rans::alphabet& of, const Code* codes, std::size_t n,
   std::uint8_t* symbols, std::span<std::uint8_t> out) noexcept
 {
-  for (std::size_t i = 0; i < n; ++i) symbols[i] = static_cast<std::uint8_t>(of.symbol(codes[i]));
   std::uint8_t mask[rans::block_codes / 8];  // the symbols say the same
   Code low[rans::block_codes];
   std::size_t count;
@@ -31,15 +44,22 @@ result<std::size_t, errc> split_codes(const kernel_set& with, const rans::alphab
     count = with.compress_u16(codes, n, mask, low);
   const std::size_t bytes = packed_bytes(count, of.low_bits);
   if (bytes > out.size()) return errc::short_buffer;
-  const auto low_mask = static_cast<Code>(max_code(of.low_bits));
-  for (std::size_t k = 0; k < count; ++k) low[k] = static_cast<Code>((low[k] - 1) & low_mask);
-  if (sizeof(Code) == 1 || of.low_bits > 8) {
-    pack_with(with, std::span<const Code>(low, count), of.low_bits, out.data());
-  } else {
-    std::uint8_t narrow[rans::block_codes];
-    for (std::size_t k = 0; k < count; ++k) narrow[k] = static_cast<std::uint8_t>(low[k]);
+  std::uint8_t narrow[rans::block_codes];
+  with_low_bits<Code>(of.low_bits, [&](auto low_bits) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto other = static_cast<Code>(codes[i] != 0);
+      symbols[i] = static_cast<std::uint8_t>(static_cast<Code>(static_cast<Code>(codes[i] - other) >> low_bits) + other);
+    }
+    constexpr auto low_mask = static_cast<Code>(max_code(low_bits));
+    if constexpr (sizeof(Code) > 1 && low_bits <= 8)
+      for (std::size_t k = 0; k < count; ++k) narrow[k] = static_cast<std::uint8_t>((low[k] - 1) & low_mask);
+    else
+      for (std::size_t k = 0; k < count; ++k) low[k] = static_cast<Code>((low[k] - 1) & low_mask);
+  });
+  if (sizeof(Code) > 1 && of.low_bits <= 8)
     pack_with(with, std::span<const std::uint8_t>(narrow, count), of.low_bits, out.data());
-  }
+  else
+    pack_with(with, std::span<const Code>(low, count), of.low_bits, out.data());
   return bytes;
 }
 
@@ -50,25 +70,27 @@ errc join_codes(const kernel_set& with, const rans::alphabet& of, int bits, cons
 {
   std::uint8_t mask[rans::block_codes / 8];
   std::uint8_t high[rans::block_codes];
-  Code full[rans::block_codes];
   const std::size_t count = with.compress_u8(symbols, n, mask, high);
   const std::size_t bytes = packed_bytes(count, of.low_bits);
   if (bytes > at - bottom) return errc::truncated;
   at -= bytes;
-  if (sizeof(Code) == 1 || of.low_bits > 8) {
-    unpack_with(with, stream.data() + at, of.low_bits, std::span(full, count));
-  } else {
+  Code full[rans::block_codes];
+  if (sizeof(Code) > 1 && of.low_bits <= 8) {
     std::uint8_t narrow[rans::block_codes];
     unpack_with(with, stream.data() + at, of.low_bits, std::span(narrow, count));
     for (std::size_t k = 0; k < count; ++k) full[k] = narrow[k];
+  } else {
+    unpack_with(with, stream.data() + at, of.low_bits, std::span(full, count));
   }
-  // One code too many fits the bits: 2^bits. Less 1 it fits the type.
-  std::uint32_t largest = 0;
-  for (std::size_t k = 0; k < count; ++k) {
-    const std::uint32_t less_one = ((high[k] - 1U) << of.low_bits) + full[k];
-    largest = std::max(largest, less_one);
-    full[k] = static_cast<Code>(less_one + 1);
-  }
+  // One code too many fits the bits, 2^bits; less 1 it fits the type.
+  Code largest = 0;
+  with_low_bits<Code>(of.low_bits, [&](auto low_bits) {
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto less_one = static_cast<Code>(static_cast<Code>(static_cast<Code>(high[k] - 1) << low_bits) + full[k]);
+      largest = std::max(largest, less_one);
+      full[k] = static_cast<Code>(less_one + 1);
+    }
+  });
   if (largest >= max_code(bits)) return errc::corrupt;
   if constexpr (sizeof(Code) == 1)
     with.expand_u8(mask, n, full, codes);
