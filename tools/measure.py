@@ -6,11 +6,13 @@ them is kept.
   tools/measure.py low-widths    agreement and bytes at every cut and width of the five ImageNet networks (half an hour)
   tools/measure.py executor      the executor beside OpenCV's dnn module, one thread (a minute)
   tools/measure.py kernels       packing and unpacking beside the limit and what else there is, one thread (ten minutes)
+  tools/measure.py codecs        sizes and speeds of the codecs on real feature maps, beside LZ4, Zstandard and Blosc (three minutes)
   tools/measure.py neon          cycles of the NEON kernels in llvm-mca's models of two ARM cores (a minute; needs no build, but an
                                  AArch64 compiler, tools/setup --more, and llvm-mca, Debian's llvm-19)
   tools/measure.py compile       what the headers of pack cost a translation unit that includes them (five minutes, no build)
+  tools/measure.py plots         measures nothing: draws the figures of docs/kernels.md from its tables, as `kernels` and `codecs` do
 
-Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for `executor` and `kernels`, and the models and photographs in
+Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but `low-widths`, and the models and photographs in
 ../shared. Scores of low-widths are kept in build/measurements: a network scored there is not scored again.
 """
 import argparse
@@ -24,8 +26,10 @@ import statistics
 import subprocess
 import sys
 
+import codec_tables
 import measure_compile
 import measure_neon
+import measure_plots
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 IMAGENET = ["--resize", "256", "--crop", "224"]
@@ -151,6 +155,10 @@ kernel reaches. Every contender's answers are compared with the reference before
 `plain_loop` is the block layout in loops for a vectoriser (-O3 -march=native), `scalar_loop` a linear stream, value by value (-O2).
 `avx512` also packs where `avx512_vbmi` is in use. {processor()}; {output_of(["g++", "--version"]).splitlines()[0]}.
 Made again by `tools/measure.py kernels`.
+
+![Speed of packing by width](kernels_pack.svg)
+
+![Speed of unpacking by width](kernels_unpack.svg)
 """
     for operation, title in (("quantize_pack", "Quantise and pack"), ("unpack_dequantize", "Unpack and dequantise")):
         text += f"\n## {title}\n"
@@ -159,32 +167,44 @@ Made again by `tools/measure.py kernels`.
     return text
 
 
+def codecs(how):
+    program = str(how.build / "bin/narrows_bench_codecs")
+    sizes = output_of([program, "--sizes", str(how.shared)])
+    speeds = output_of([program, "--benchmark_format=json", "--benchmark_repetitions=7", "--benchmark_enable_random_interleaving=true",
+                        "--benchmark_min_time=0.01", str(how.shared)])
+    return codec_tables.section(sizes, speeds, f'{processor()}; {output_of(["g++", "--version"]).splitlines()[0]}')
+
+
 # What makes each section, the document that holds it and that document's title.
 SECTIONS = {
     "low-widths": (low_widths, "measurements.md", "Measurements"),
     "executor": (executor, "measurements.md", "Measurements"),
     "kernels": (kernels, "kernels.md", "Kernels"),
-    "compile": (measure_compile.compile_time, "measurements.md", "Measurements"),
+    "codecs": (codecs, "kernels.md", "Kernels"),
     "neon": (measure_neon.neon, "kernels.md", "Kernels"),
+    "compile": (measure_compile.compile_time, "measurements.md", "Measurements"),
 }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("section", choices=SECTIONS)
+    parser.add_argument("section", choices=[*SECTIONS, "plots"])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
     parser.add_argument("--document", type=pathlib.Path, help="instead of the section's own")
     how = parser.parse_args()
-    make, file, title = SECTIONS[how.section]
+    make, file, title = SECTIONS.get(how.section, (None, "kernels.md", ""))
     document = how.document or ROOT / "docs" / file
     try:
-        text = make(how)
+        if make:
+            text = make(how)
+            before = document.read_text() if document.exists() else ""
+            document.write_text(with_section(before, how.section, text, title))
+        if file == "kernels.md":
+            measure_plots.draw(document.read_text(), document.parent)
     except (OSError, subprocess.CalledProcessError) as problem:
         print(f"measure: {problem}", file=sys.stderr)
         return 1
-    before = document.read_text() if document.exists() else ""
-    document.write_text(with_section(before, how.section, text, title))
     return 0
 
 

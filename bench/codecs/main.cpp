@@ -108,7 +108,7 @@ void add_rows(const contender& c, const working_set& set, int bits, std::span<co
     return std::string(operation) + "_u" + std::to_string(bits) + "/" + c.name + "/" + set.name;
   };
   const auto count = [n = x.size()](
-                       benchmark::State& state) { state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * n)); };
+                       benchmark::State& state) { state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(n)); };
   benchmark::RegisterBenchmark(name("encode").c_str(), [=](benchmark::State& state) {
     auto& with = s->get();
     for (auto _ : state) benchmark::DoNotOptimize(with.encode(x));

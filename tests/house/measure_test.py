@@ -47,12 +47,14 @@ class Failure(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             document = pathlib.Path(folder) / "kept.md"
             document.write_text("kept\n")
-            ran = subprocess.run([sys.executable, ROOT / "tools/measure.py", "executor", "--build", folder, "--document", document],
-                                 capture_output=True, text=True)
-            self.assertEqual(ran.returncode, 1)
-            self.assertIn("narrows_bench_exec", ran.stderr)
-            self.assertEqual(ran.stderr.count("\n"), 1)
-            self.assertEqual(document.read_text(), "kept\n")
+            for section, program in (("executor", "narrows_bench_exec"), ("codecs", "narrows_bench_codecs")):
+                ran = subprocess.run([sys.executable, "-B", ROOT / "tools/measure.py", section, "--build", folder, "--document", document],
+                                     capture_output=True, text=True)
+                self.assertEqual(ran.returncode, 1)
+                self.assertIn(program, ran.stderr)
+                self.assertEqual(ran.stderr.count("\n"), 1)
+                self.assertEqual(document.read_text(), "kept\n")
+            self.assertEqual([p.name for p in pathlib.Path(folder).iterdir()], ["kept.md"])
 
 
 if __name__ == "__main__":
