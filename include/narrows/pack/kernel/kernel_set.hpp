@@ -32,6 +32,12 @@ struct kernel_set {
   void (*dequantize_u8)(const std::uint8_t* codes, std::size_t n, const affine&, float* out) noexcept;
   void (*dequantize_u16)(const std::uint16_t* codes, std::size_t n, const affine&, float* out) noexcept;
 
+  /// n values of 16 bits (half.hpp), in the machine's byte order, to and from floats.
+  void (*widen_half)(const std::uint8_t* halves, std::size_t n, float* out) noexcept;
+  void (*narrow_half)(const float* x, std::size_t n, std::uint8_t* halves) noexcept;
+  void (*widen_bfloat)(const std::uint8_t* bfloats, std::size_t n, float* out) noexcept;
+  void (*narrow_bfloat)(const float* x, std::size_t n, std::uint8_t* bfloats) noexcept;
+
   /// Smallest and largest of n > 0 values; both unspecified when the answer is false.
   bool (*min_max)(const float* x, std::size_t n, float& low, float& high) noexcept;
 
