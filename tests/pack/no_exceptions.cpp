@@ -9,6 +9,8 @@
 #include <narrows/pack/histogram.hpp>
 #include <narrows/pack/linear.hpp>
 #include <narrows/pack/packed_tensor.hpp>
+#include <narrows/pack/strided.hpp>
+#include <narrows/pack/value_source.hpp>
 
 namespace narrows::test {
 

@@ -26,9 +26,10 @@ struct coder {
   std::size_t (*least_bytes)(std::size_t n) noexcept;
   /// Quantises and codes; returns the bytes written. Errors: those of check(scale_map); short_buffer (`out` is too
   /// small); not_finite.
-  result<std::size_t, errc> (*encode)(std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept;
+  result<std::size_t, errc> (*encode)(
+    const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept;
   /// Inverse; `stream` is not trusted. Errors: those of check(scale_map); truncated; corrupt.
-  errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept;
+  errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept;
 };
 
 namespace detail {
