@@ -10,6 +10,7 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/affine.hpp>
+#include <narrows/pack/channels_last.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
@@ -64,6 +65,7 @@ template <code_unit Code>
 bool quantize_range(const kernel_set& with, const float* x, std::size_t first, std::size_t n, const scale_map& map,
                     int bits, Code* codes) noexcept
 {
+  if (map.inner == 1 && map.scales.size() > 1) return quantize_channels(x + first, map.first + first, n, map.scales, bits, codes);
   bool finite = true;
   for (std::size_t i = first, end = first + n; i < end;) {
     const auto [scale, length] = segment_at(map, i, end);
@@ -83,6 +85,7 @@ template <code_unit Code>
 void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map,
                       float* out) noexcept
 {
+  if (map.inner == 1 && map.scales.size() > 1) return dequantize_channels(codes, map.first + first, n, map.scales, out + first);
   for (std::size_t i = first, end = first + n; i < end;) {
     const auto [scale, length] = segment_at(map, i, end);
     const Code* const from = codes + (i - first);

@@ -65,6 +65,30 @@ namespace detail {
   return true;
 }
 
+/// One range per group where value i belongs to group i mod scales.size(), at least two groups: rows of channels side by side.
+[[nodiscard]] inline errc fit_channels(const value_source& x, int bits, std::span<affine> scales) noexcept
+{
+  float room[piece_values];
+  for (std::size_t first = 0; first < scales.size() && first < x.size(); first += channels_at_once) {
+    const std::size_t channels = std::min(channels_at_once, scales.size() - first);
+    // Where all channels fit, many rows are read at once.
+    const std::size_t rows = channels == scales.size() ? piece_values / channels : 1;
+    channel_ranges ranges;
+    for (std::size_t at = first; at < x.size(); at += rows * scales.size()) {
+      const std::size_t n = std::min(rows * channels, x.size() - at);
+      const float* const values = x.read(best_kernels(), at, n, room);
+      for (std::size_t i = 0; i < n; i += channels) ranges.take(values + i, std::min(channels, n - i));
+    }
+    if (!ranges.all_finite()) return errc::not_finite;
+    for (std::size_t j = 0; j < channels && first + j < x.size(); ++j) {
+      const auto fitted = affine_from_range(ranges.low[j], ranges.high[j], bits);
+      if (!fitted) return fitted.error();
+      scales[first + j] = *fitted;
+    }
+  }
+  return errc::ok;
+}
+
 }  // namespace detail
 
 /// Range of the smallest to the largest value of `x`. Errors: bad_width; bad_range if `x` is empty or its range too
@@ -87,6 +111,7 @@ namespace detail {
   const std::size_t n = x.size();
   if (n == 0) return errc::ok;
   if (scales.empty() || inner == 0) return errc::bad_descriptor;
+  if (inner == 1 && scales.size() > 1) return detail::fit_channels(x, bits, scales);
   inner = scales.size() == 1 ? n : std::min(inner, n);
   for (std::size_t g = 0; g < scales.size() && g <= (n - 1) / inner; ++g) {
     float low = std::numeric_limits<float>::max();
