@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Replaces the global operator new by one that counts: for exactly one translation unit of a test program.
+// For programs that are built with count_allocations.cpp, which replaces the global operator new by one that counts.
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 
 namespace narrows::test {
 
@@ -32,27 +29,4 @@ template <class Work>
   return {after.count - before.count, after.bytes - before.bytes, after.large - before.large};
 }
 
-inline void* counted(std::size_t n, std::size_t alignment)
-{
-  ++allocation_count;
-  allocation_bytes += n;
-  if (n >= large_bytes) ++allocation_large;
-  void* memory = nullptr;
-  if (::posix_memalign(&memory, std::max(alignment, sizeof(void*)), std::max<std::size_t>(n, 1)) != 0) throw std::bad_alloc();
-  return memory;
-}
-
 }  // namespace narrows::test
-
-void* operator new(std::size_t n) { return narrows::test::counted(n, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new[](std::size_t n) { return narrows::test::counted(n, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(std::size_t n, std::align_val_t a) { return narrows::test::counted(n, static_cast<std::size_t>(a)); }
-void* operator new[](std::size_t n, std::align_val_t a) { return narrows::test::counted(n, static_cast<std::size_t>(a)); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
