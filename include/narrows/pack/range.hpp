@@ -11,6 +11,7 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
 #include <narrows/pack/affine.hpp>
+#include <narrows/pack/channels_last.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/value_source.hpp>
 

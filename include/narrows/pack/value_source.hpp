@@ -25,7 +25,7 @@ namespace detail {
 /// The axes of a view without those of one index, neighbours merged where one goes on where the other ends. Strides in bytes,
 /// as unsigned numbers, which may wrap and come back.
 struct walk {
-  std::size_t rank = 0;
+  std::size_t rank = 1;   ///< at least 1
   std::array<std::size_t, shape::max_rank> extent{};
   std::array<std::size_t, shape::max_rank> stride{};
 
@@ -34,6 +34,7 @@ struct walk {
   explicit walk(const basic_strided_view<Void>& view) noexcept
   {
     const std::size_t bytes = element_bytes(view.type);
+    rank = 0;
     for (std::size_t axis = 0; axis < view.dims.rank(); ++axis) {
       const auto n = static_cast<std::size_t>(view.dims[axis]);
       if (n == 1) continue;
@@ -286,12 +287,12 @@ public:
   void write(const kernel_set& with, std::size_t first, std::size_t n, const float* values) const noexcept
   {
     NARROWS_EXPECTS(first <= size_ && n <= size_ - first && n <= piece_values);
-    const std::size_t bytes = element_bytes(to_.type);
-    const std::size_t stride = to_.axes.inner_stride();
     if (direct_ != nullptr) {
       std::copy_n(values, n, direct_ + first_ + first);
       return;
     }
+    const std::size_t bytes = element_bytes(to_.type);
+    const std::size_t stride = to_.axes.inner_stride();
     if (stride == bytes && to_.axes.inner_extent() >= detail::least_run) {
       to_.axes.for_each_run(first_ + first, n, [&](std::size_t offset, std::size_t done, std::size_t count) {
         detail::narrow(with, to_.type, to_.levels, values + done, count, at(offset));
