@@ -71,5 +71,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (decoded && check(d, d.dims, d.order) != errc::ok) std::abort();
   // What passes as the expected tensor is as large as the receiver's memory for it.
   if (!decoded && decoded.error() == errc::short_buffer && check(d, expected) == errc::ok) std::abort();
+  // Into what an engine keeps, and in part: the same verdict, within the same memory.
+  std::vector<std::uint16_t> halves(expected.elements());
+  if (decode(d, payload, nchw_view(halves.data(), element::bfloat16, expected)) && !decoded) std::abort();
+  const std::size_t first = expected.elements() / 3;
+  const auto part = decode_part(d, payload, first, std::span(out).first(out.size() / 2));
+  if (part && decoded && first + out.size() / 2 > d.dims.elements()) std::abort();
   return 0;
 }

@@ -10,6 +10,8 @@
 #include <narrows/pack/linear.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/pack/reference_rans.hpp>
+#include <narrows/pack/strided.hpp>
+#include <narrows/pack/value_source.hpp>
 
 namespace narrows::test {
 

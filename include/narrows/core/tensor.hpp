@@ -77,6 +77,14 @@ public:
   [[nodiscard]] std::span<float> values() noexcept { return values_; }
   [[nodiscard]] const shape& dims() const noexcept { return shape_; }
   [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
+  /// Another shape; the values are unspecified. Allocates only beyond `capacity()` values.
+  void resize(const shape& dims)
+  {
+    if (dims.elements() > values_.capacity()) values_.clear();  // nothing to carry over
+    values_.resize(dims.elements());
+    shape_ = dims;
+  }
+  [[nodiscard]] std::size_t capacity() const noexcept { return values_.capacity(); }
   [[nodiscard]] tensor_view view() const noexcept { return {values_, shape_}; }
   [[nodiscard]] mutable_tensor_view view() noexcept { return {values_, shape_}; }
 

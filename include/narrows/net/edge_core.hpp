@@ -88,7 +88,7 @@ public:
 
   result<request_id> submit(const edge_request& asked)
   {
-    auto p = std::make_shared<pending>();
+    auto p = std::make_shared<pending>(runner_.spare());
     p->started = options_.time->now();
     p->deadline = p->started + asked.deadline;
     NARROWS_TRY(check_request(model_, asked));
@@ -163,7 +163,11 @@ private:
       p.latency.device = options_.time->now() - began;
     }
     for (const auto v : p.how.at.tensors)
-      if (const auto it = inputs.find(v); it != inputs.end() && !p.kept.contains(v)) p.kept.emplace(v, tensor(it->second.dims(), it->second.values()));
+      if (const auto it = inputs.find(v); it != inputs.end() && !p.kept.contains(v)) {
+        auto copy = p.spare->take(it->second.dims());
+        std::ranges::copy(it->second.values(), copy.values().begin());
+        p.kept.emplace(v, std::move(copy));
+      }
     if (p.how.at.tensors.empty()) {
       const std::lock_guard lock(book_.mutex);
       if (has_head) book_.estimate.saw_head(p.how.at, p.latency.device);

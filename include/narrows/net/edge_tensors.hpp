@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,13 +35,20 @@ namespace narrows::detail {
   return {};
 }
 
+/// Bytes that a payload most often has, or has before it is shortened.
+[[nodiscard]] inline std::size_t likely_bytes(std::size_t values, const coding& how, const encoded_input* given) noexcept
+{
+  if (how.coded_as == codec::pixels || how.coded_as == codec::image) return given == nullptr ? 0 : given->bytes.size();
+  return how.coded_as != codec::raw && is_packable_width(how.width) ? packed_bytes(values, how.width) : 4 * values;
+}
+
 /// Codes what crosses as the plan says. Errors: unsupported_codec, and those of pack's `encode`; each names the tensor.
 [[nodiscard]] inline result<void> encode_crossing(const graph& g, pending& p, const encoded_input* given)
 {
   for (std::size_t i = 0; i < p.how.at.tensors.size(); ++i) {
     const auto v = p.how.at.tensors[i];
     const auto& how = p.how.codings[i];
-    auto bytes = std::make_shared<aligned_vector<std::uint8_t>>();
+    auto bytes = p.spare->take_payload(likely_bytes(g[v].dims.elements(), how, given));
     wire::tensor_header header;
     header.name = g[v].name;
     if (how.coded_as == codec::pixels || how.coded_as == codec::image) {

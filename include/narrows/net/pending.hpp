@@ -11,6 +11,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <narrows/core/tensor.hpp>
@@ -34,6 +35,15 @@ struct pending {
     done,
   };
 
+  explicit pending(std::shared_ptr<spare_buffers> home) : spare(std::move(home)) {}
+  pending(const pending&) = delete;
+  pending& operator=(const pending&) = delete;
+  ~pending()
+  {
+    for (auto& [value, values] : kept) spare->give(std::move(values));
+  }
+
+  std::shared_ptr<spare_buffers> spare;  ///< where tensors and payloads come from and go to
   std::uint64_t id = 0;
   plan how;
   stage at = stage::queued;

@@ -292,8 +292,8 @@ private:
       frames.emplace_back(envelope->data(), envelope->size());
       if (made)
         for (auto& t : made->outputs) {
-          auto owner = std::make_shared<tensor>(std::move(t));
-          const auto bytes = detail::bytes_of(std::as_const(*owner).values());
+          auto owner = serving.spare()->share(std::move(t));
+          const auto bytes = detail::bytes_of(owner->values());
           frames.push_back(detail::frame_of(bytes, std::move(owner)));
         }
       return frames;

@@ -17,6 +17,7 @@
 #include <narrows/exec/executor.hpp>
 #include <narrows/graph/cut.hpp>
 #include <narrows/graph/graph.hpp>
+#include <narrows/net/spare_buffers.hpp>
 
 namespace narrows {
 
@@ -33,6 +34,8 @@ public:
   explicit slice_runner(any_engine engine, std::size_t keep = 8) : engine_(std::move(engine)), keep_(keep) {}
 
   [[nodiscard]] const any_engine& engine() const noexcept { return engine_; }
+  /// Where outputs are taken from; those who are done with them may give them back.
+  [[nodiscard]] const std::shared_ptr<spare_buffers>& spare() const noexcept { return spare_; }
 
   /// Runs one side of `at` on `given`, which must hold every input of that side; returns its outputs.
   /// Errors: those of the engine's `load` and of the executor's `run`; bad_input: an input is missing.
@@ -55,7 +58,7 @@ public:
     for (const auto& info : engine.outputs()) {
       const auto v = network->find(info.name);
       if (!v) return error(errc::internal, "executor makes unknown tensor '" + info.name + "'");
-      out.push_back(made.insert_or_assign(*v, tensor(info.dims)).first->second.view());
+      out.push_back(made.insert_or_assign(*v, spare_->take(info.dims)).first->second.view());
     }
     auto done = engine.run(in, out, how);
     give_back(which, std::move(engine));
@@ -105,6 +108,7 @@ private:
 
   any_engine engine_;
   std::size_t keep_;
+  std::shared_ptr<spare_buffers> spare_ = spare_buffers::make();
   std::mutex mutex_;
   std::list<std::pair<key, any_executor>> idle_;   // latest used first
 };

@@ -57,6 +57,8 @@ public:
 
   [[nodiscard]] std::span<const model> models() const noexcept { return models_; }
   [[nodiscard]] const any_engine& engine() const noexcept { return runner_.engine(); }
+  /// Where the tensors of replies may go when they were sent.
+  [[nodiscard]] const std::shared_ptr<spare_buffers>& spare() const noexcept { return runner_.spare(); }
 
   /// The model of that hash. Errors: model_mismatch, naming what is asked for and what is served.
   [[nodiscard]] result<const model*> find(const std::string& hash, const std::string& asked_for = "another model") const
@@ -109,6 +111,7 @@ private:
     slice_runner::views views;
     for (const auto& [value, values] : given) views.emplace(value, values.view());
     auto made = runner_.run(what.network, **at, cut_side::tail, views, {.threads = options_.threads, .stop = std::move(stop), .on_node = {}});
+    for (auto& [value, values] : given) runner_.spare()->give(std::move(values));
     if (!made) return std::move(made).error();
     const auto ran = options_.time->now();
 
@@ -149,7 +152,7 @@ private:
     if (const auto bad = check(d, expected); bad != errc::ok)
       return error(bad, name() + " is " + to_string(d.dims) + " " + std::string(to_string(d.coded_as)) + ", expected " + to_string(expected));
     if (crc32c(payload) != header.crc32c) return error(errc::integrity, name());
-    tensor values(expected);
+    tensor values = runner_.spare()->take(expected);
     if (const auto done = decode(d, payload, values.values()); !done) return error(done.error(), name());
     return values;
   }

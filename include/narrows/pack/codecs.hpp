@@ -14,6 +14,7 @@
 
 #include <narrows/core/result.hpp>
 #include <narrows/pack/coder.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/linear.hpp>
 #include <narrows/pack/quantize.hpp>
 
@@ -21,10 +22,14 @@
 /// else of `pack` works without this header.
 namespace narrows {
 
+inline namespace NARROWS_FLAGS {
+
 /// Zstandard's level 1: the levels above it spend several times as long on a few per cent of size.
 inline constexpr int default_zstd_level = 1;
 
-namespace detail {
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
 
 /// Codes that are compressed together: their bytes fit on the stack, LZ4 can refer back through all of them, and no size
 /// that these libraries see comes near the limits of their int interfaces.
@@ -234,11 +239,11 @@ errc unpack_chunks(const By& by, std::span<const std::uint8_t> stream, int bits,
 
 template <class By>
 result<std::size_t, errc> quantize_chunks(
-  const By& by, std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const By& by, const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   const auto fill = [&](std::size_t first, std::size_t n, auto* to) {
-    return quantize_range(best_kernels(), x.data(), first, n, map, bits, to);
+    return quantize_range(best_kernels(), x, first, n, map, bits, to);
   };
   return code_bytes(bits) == 1 ? write_chunks<std::uint8_t>(by, x.size(), bits, out, fill)
                                : write_chunks<std::uint16_t>(by, x.size(), bits, out, fill);
@@ -246,17 +251,19 @@ result<std::size_t, errc> quantize_chunks(
 
 template <class By>
 errc dequantize_chunks(
-  const By& by, std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  const By& by, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   const auto take = [&](std::size_t first, std::size_t n, const auto* codes) {
-    dequantize_range(best_kernels(), codes, first, n, map, out.data());
+    dequantize_range(best_kernels(), codes, first, n, map, out);
   };
   return code_bytes(bits) == 1 ? read_chunks<std::uint8_t>(by, stream, out.size(), bits, take)
                                : read_chunks<std::uint16_t>(by, stream, out.size(), bits, take);
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Codes at 1, 2, 4 or 8 bits each, compressed chunk by chunk as LZ4 blocks.
 ///
@@ -296,41 +303,45 @@ template <code_unit Code>
 
 /// Quantises, then pack_lz4, chunk by chunk. Errors: those of check(scale_map); short_buffer; not_finite.
 [[nodiscard]] inline result<std::size_t, errc> quantize_pack_lz4(
-  std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   return detail::quantize_chunks(detail::lz4_block{}, x, map, bits, out);
 }
 [[nodiscard]] inline result<std::size_t, errc> quantize_pack_zstd(
-  std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out, int level = default_zstd_level) noexcept
+  const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out, int level = default_zstd_level) noexcept
 {
   return detail::quantize_chunks(detail::zstd_compressor(level), x, map, bits, out);
 }
 
 /// Inverse up to rounding. Errors: those of check(scale_map), and of unpack_lz4 and unpack_zstd.
 [[nodiscard]] inline errc unpack_dequantize_lz4(
-  std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   return detail::dequantize_chunks(detail::lz4_block{}, stream, map, bits, out);
 }
 [[nodiscard]] inline errc unpack_dequantize_zstd(
-  std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   return detail::dequantize_chunks(detail::zstd_decompressor(), stream, map, bits, out);
 }
 
-namespace detail {
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
 
 /// A chunk has its header and at least one byte.
 inline std::size_t least_chunk_bytes(std::size_t n) noexcept { return (n + chunk_codes - 1) / chunk_codes * (chunk_header + 1); }
 
 inline constexpr coder lz4_coder{least_chunk_bytes, quantize_pack_lz4, unpack_dequantize_lz4};
 inline constexpr coder zstd_coder{least_chunk_bytes,
-  [](std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept {
+  [](const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept {
     return quantize_pack_zstd(x, map, bits, out);
   },
   unpack_dequantize_zstd};
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// From here on `encode`, `decode` and `check` (packed_tensor.hpp) of this program know lz4 and zstd. May be called more
 /// than once and from any thread.
@@ -339,5 +350,7 @@ inline void use_library_codecs() noexcept
   detail::library_coder(codec::lz4).store(&detail::lz4_coder, std::memory_order_release);
   detail::library_coder(codec::zstd).store(&detail::zstd_coder, std::memory_order_release);
 }
+
+}  // namespace NARROWS_FLAGS
 
 }  // namespace narrows

@@ -22,17 +22,21 @@ namespace narrows {
 /// before.
 inline constexpr std::size_t codec_slack = 64;
 
+inline namespace NARROWS_FLAGS {
+
 /// A codec as functions.
 struct coder {
   /// Fewest bytes that n > 0 codes can take: what a descriptor may claim.
   std::size_t (*least_bytes)(std::size_t n) noexcept;
   /// Quantises and codes; returns the bytes written. Errors: those of check(scale_map); short_buffer (`out` is too
   /// small); not_finite.
-  result<std::size_t, errc> (*encode)(std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept;
+  result<std::size_t, errc> (*encode)(const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept;
   /// Inverse; `stream` is not trusted. Errors: those of check(scale_map); truncated; corrupt; internal (a library found no
   /// memory).
-  errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept;
+  errc (*decode)(std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept;
 };
+
+}  // namespace NARROWS_FLAGS
 
 namespace detail::inline NARROWS_FLAGS {
 
@@ -42,16 +46,8 @@ inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_byt
 /// A frequency of each context, of two at least, and a state for each run.
 inline constexpr coder rans_coder{[](std::size_t n) noexcept { return 2 + 2 * rans::states(n); }, quantize_pack_rans, unpack_dequantize_rans};
 
-}  // namespace detail::inline NARROWS_FLAGS
-
-namespace detail {
-
-/// Codecs that need another library are there once their header was used (codecs.hpp).
+/// Codecs that need another library are there once their header was used (codecs.hpp), in units of these flags.
 inline std::array<std::atomic<const coder*>, 2> library_coders{};
-
-}  // namespace detail
-
-namespace detail::inline NARROWS_FLAGS {
 
 [[nodiscard]] inline std::atomic<const coder*>& library_coder(codec c) noexcept { return library_coders[c == codec::lz4 ? 0 : 1]; }
 

@@ -78,6 +78,21 @@ template <int Bits>
   return packed_bytes(values, Bits);
 }
 
+/// Where block k of a dense stream starts, in bytes: each stands for itself, so that any run of them can be packed, unpacked or
+/// sent alone. Saturates as packed_bytes does.
+[[nodiscard]] constexpr std::size_t block_offset(std::size_t block, int bits) noexcept
+{
+  NARROWS_EXPECTS(is_packable_width(bits));
+  constexpr auto most = std::numeric_limits<std::size_t>::max();
+  return block > most / block_bytes(bits) ? most : block * block_bytes(bits);
+}
+
+/// Blocks of `values` values, a narrower last one included.
+[[nodiscard]] constexpr std::size_t block_count(std::size_t values) noexcept
+{
+  return values / block_values + (values % block_values != 0 ? 1 : 0);
+}
+
 static_assert(packed_bytes(512, 3) == 192 && packed_bytes(3136, 8) == 3136 && packed_bytes(9, 4) == 8);
 static_assert(packed_bytes(std::numeric_limits<std::size_t>::max(), 16) == std::numeric_limits<std::size_t>::max());
 

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,6 +19,8 @@
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
+#include <narrows/pack/strided.hpp>
+#include <narrows/pack/value_source.hpp>
 
 namespace narrows {
 
@@ -49,6 +53,15 @@ inline void write_raw(std::span<const float> x, std::uint8_t* out) noexcept
         *out++ = static_cast<std::uint8_t>(std::bit_cast<std::uint32_t>(x[i]) >> (8 * byte));
   }
 }
+inline void write_raw(const value_source& x, std::uint8_t* out) noexcept
+{
+  if (x.direct() != nullptr) return write_raw(std::span(x.direct(), x.size()), out);
+  float room[piece_values];
+  for (std::size_t first = 0; first < x.size(); first += piece_values) {
+    const std::size_t n = std::min(piece_values, x.size() - first);
+    write_raw(std::span(x.read(best_kernels(), first, n, room), n), out + 4 * first);
+  }
+}
 
 inline void read_raw(const std::uint8_t* in, std::span<float> x) noexcept
 {
@@ -60,6 +73,16 @@ inline void read_raw(const std::uint8_t* in, std::span<float> x) noexcept
       for (int byte = 0; byte < 4; ++byte) bits |= static_cast<std::uint32_t>(*in++) << (8 * byte);
       value = std::bit_cast<float>(bits);
     }
+  }
+}
+inline void read_raw(const std::uint8_t* in, const value_sink& x) noexcept
+{
+  if (x.direct() != nullptr) return read_raw(in, std::span(x.direct(), x.size()));
+  float room[piece_values];
+  for (std::size_t first = 0; first < x.size(); first += piece_values) {
+    const std::size_t n = std::min(piece_values, x.size() - first);
+    read_raw(in + 4 * first, std::span(room, n));
+    x.write(best_kernels(), first, n, room);
   }
 }
 
@@ -113,9 +136,9 @@ inline namespace NARROWS_FLAGS {
 namespace detail::inline NARROWS_FLAGS {
 
 /// Scales that `how` asks for; not_finite or bad_range mean that the values cannot be quantised.
-[[nodiscard]] inline errc scales_for(tensor_view x, const coding& how, std::vector<affine>& scales)
+[[nodiscard]] inline errc scales_for(const value_source& x, const shape& dims, const coding& how, std::vector<affine>& scales)
 {
-  const auto groups = groups_of(x.dims(), how.group);
+  const auto groups = groups_of(dims, how.group);
   if (how.rule == range_rule::calibrated) {
     if (!how.scales || how.scales->size() != groups.count) return errc::bad_descriptor;
     for (const auto& a : *how.scales)
@@ -125,7 +148,97 @@ namespace detail::inline NARROWS_FLAGS {
   }
   scales.assign(groups.count, affine{});
   if (x.size() == 0) return errc::ok;
-  return fit_min_max(x.values(), groups.inner, how.width, scales);
+  return fit_min_max(x, groups.inner, how.width, scales);
+}
+
+/// Where a payload may go: a vector that grows, or memory that does not.
+struct growing_room {
+  aligned_vector<std::uint8_t>& bytes;
+  [[nodiscard]] bool resize(std::size_t n) const
+  {
+    bytes.resize(n);
+    return true;
+  }
+  [[nodiscard]] std::span<std::uint8_t> span() const noexcept { return bytes; }
+};
+struct fixed_room {
+  std::span<std::uint8_t> bytes;
+  std::size_t used = 0;
+  [[nodiscard]] bool resize(std::size_t n) noexcept
+  {
+    used = n;
+    return n <= bytes.size();
+  }
+  [[nodiscard]] std::span<std::uint8_t> span() const noexcept { return bytes.first(used); }
+};
+
+template <class Room>
+[[nodiscard]] errc encode_raw(const value_source& x, Room& payload, descriptor& d)
+{
+  d.coded_as = codec::raw;
+  d.width = 0;
+  d.group = {};
+  d.scales.clear();
+  d.payload_bytes = std::uint64_t{4} * x.size();
+  if (!payload.resize(4 * x.size())) return errc::short_buffer;
+  write_raw(x, payload.span().data());
+  return errc::ok;
+}
+
+template <class Room>
+[[nodiscard]] errc encode_into(
+  const value_source& x, const shape& dims, value_order order, const coding& how, Room payload, descriptor& d)
+{
+  d.version = format_version;
+  d.order = order;
+  d.dims = dims;
+  if (how.coded_as == codec::raw) return encode_raw(x, payload, d);
+  const coder* const coded_by = coder_of(how.coded_as);
+  if (how.coded_as != codec::dense && coded_by == nullptr) return errc::unsupported_codec;
+  if (!is_packable_width(how.width)) return errc::bad_width;
+  if (!has_axis(dims, how.group)) return errc::bad_descriptor;
+  if (const auto e = scales_for(x, dims, how, d.scales); e == errc::not_finite || e == errc::bad_range)
+    return encode_raw(x, payload, d);
+  else if (e != errc::ok) return e;
+
+  d.coded_as = x.size() == 0 ? codec::dense : how.coded_as;
+  d.width = how.width;
+  d.group = how.group;
+  const std::size_t dense = packed_bytes(x.size(), how.width);
+  const scale_map map{d.scales, std::max<std::size_t>(groups_of(dims, how.group).inner, 1)};
+  if (!payload.resize(dense)) return errc::short_buffer;
+  if (d.coded_as != codec::dense) {
+    const auto written = coded_by->encode(x, map, how.width, payload.span());
+    if (written) {
+      if (!payload.resize(*written)) return errc::short_buffer;
+    } else if (written.error() == errc::short_buffer) {
+      d.coded_as = codec::dense;  // larger than dense
+    } else {
+      return encode_raw(x, payload, d);
+    }
+  }
+  if (d.coded_as == codec::dense && x.size() > 0 && quantize_pack(x, map, how.width, payload.span()) != errc::ok)
+    return encode_raw(x, payload, d);
+  d.payload_bytes = payload.span().size();
+  return errc::ok;
+}
+
+template <class Room>
+[[nodiscard]] errc encode_into(tensor_view x, const coding& how, Room payload, descriptor& d)
+{
+  return encode_into(x.values(), x.dims(), x.dims().rank() == 4 ? value_order::nchw : value_order::as_given, how, payload, d);
+}
+template <class Room>
+[[nodiscard]] errc encode_into(const strided_view& x, const coding& how, Room payload, descriptor& d)
+{
+  const auto values = value_source::make(x);
+  return values ? encode_into(*values, x.dims, x.order, how, payload, d) : values.error();
+}
+
+[[nodiscard]] inline result<void, errc> done(errc e) noexcept
+{
+  if (e != errc::ok) return e;
+  return {};
 }
 
 }  // namespace detail::inline NARROWS_FLAGS
@@ -137,51 +250,83 @@ inline namespace NARROWS_FLAGS {
 /// The descriptor says what was done.
 ///
 /// Shapes   x: any.   payload: resized to the payload; its capacity is reused.
-/// Errors   unsupported_codec (pixels, image); bad_width; bad_descriptor (group axis, number of calibrated scales);
-///          bad_scale (a calibrated scale).
-/// Cost     one pass over x, two with range_rule::min_max.
+/// Errors   those of check(strided_view), of a view; unsupported_codec (pixels, image); bad_width; bad_descriptor (group axis,
+///          number of calibrated scales); bad_scale (a calibrated scale).
+/// Cost     one pass over x, two with range_rule::min_max. The scales of the descriptor are allocated.
 [[nodiscard]] inline result<descriptor, errc> encode(tensor_view x, const coding& how, aligned_vector<std::uint8_t>& payload)
 {
   descriptor d;
-  d.order = x.dims().rank() == 4 ? value_order::nchw : value_order::as_given;
-  d.dims = x.dims();
-  const auto as_raw = [&] {
-    payload.resize(4 * x.size());
-    detail::write_raw(x.values(), payload.data());
-    d.coded_as = codec::raw;
-    d.width = 0;
-    d.group = {};
-    d.scales.clear();
-    d.payload_bytes = payload.size();
-    return d;
-  };
-  if (how.coded_as == codec::raw) return as_raw();
-  const coder* const coded_by = detail::coder_of(how.coded_as);
-  if (how.coded_as != codec::dense && coded_by == nullptr) return errc::unsupported_codec;
-  if (!is_packable_width(how.width)) return errc::bad_width;
-  if (!detail::has_axis(x.dims(), how.group)) return errc::bad_descriptor;
-  if (const auto e = detail::scales_for(x, how, d.scales); e == errc::not_finite || e == errc::bad_range) return as_raw();
-  else if (e != errc::ok) return e;
-
-  d.coded_as = x.size() == 0 ? codec::dense : how.coded_as;
-  d.width = how.width;
-  d.group = how.group;
-  const std::size_t dense = packed_bytes(x.size(), how.width);
-  const scale_map map{d.scales, std::max<std::size_t>(detail::groups_of(x.dims(), how.group).inner, 1)};
-  if (d.coded_as != codec::dense) {
-    payload.resize(dense);
-    const auto written = coded_by->encode(x.values(), map, how.width, payload);
-    if (written) payload.resize(*written);
-    else if (written.error() == errc::short_buffer) d.coded_as = codec::dense;  // larger than dense
-    else return as_raw();
-  }
-  if (d.coded_as == codec::dense) {
-    payload.resize(dense);
-    if (x.size() > 0 && quantize_pack(x.values(), map, how.width, payload) != errc::ok) return as_raw();
-  }
-  d.payload_bytes = payload.size();
+  if (const auto e = detail::encode_into(x, how, detail::growing_room{payload}, d); e != errc::ok) return e;
   return d;
 }
+[[nodiscard]] inline result<descriptor, errc> encode(
+  const strided_view& x, const coding& how, aligned_vector<std::uint8_t>& payload)
+{
+  descriptor d;
+  if (const auto e = detail::encode_into(x, how, detail::growing_room{payload}, d); e != errc::ok) return e;
+  return d;
+}
+
+/// The same into a descriptor of the caller's, whose capacity for scales is reused: from the second request of a plan on nothing
+/// is allocated. After an error its fields are unspecified.
+[[nodiscard]] inline result<void, errc> encode(
+  tensor_view x, const coding& how, aligned_vector<std::uint8_t>& payload, descriptor& d)
+{
+  return detail::done(detail::encode_into(x, how, detail::growing_room{payload}, d));
+}
+[[nodiscard]] inline result<void, errc> encode(
+  const strided_view& x, const coding& how, aligned_vector<std::uint8_t>& payload, descriptor& d)
+{
+  return detail::done(detail::encode_into(x, how, detail::growing_room{payload}, d));
+}
+
+/// The same into memory of the caller's: the payload is its first d.payload_bytes bytes. most_payload_bytes always suffice.
+/// Errors: also short_buffer (part of `payload` is then overwritten).
+[[nodiscard]] inline result<void, errc> encode(tensor_view x, const coding& how, std::span<std::uint8_t> payload, descriptor& d)
+{
+  return detail::done(detail::encode_into(x, how, detail::fixed_room{payload}, d));
+}
+[[nodiscard]] inline result<void, errc> encode(
+  const strided_view& x, const coding& how, std::span<std::uint8_t> payload, descriptor& d)
+{
+  return detail::done(detail::encode_into(x, how, detail::fixed_room{payload}, d));
+}
+
+/// Room for the payload of any n values, those that have to travel raw included, in codes of `bits` bits (0: raw in any case).
+/// Saturates as packed_bytes does.
+[[nodiscard]] constexpr std::size_t most_payload_bytes(std::size_t n, int bits) noexcept
+{
+  const std::size_t raw = n > std::numeric_limits<std::size_t>::max() / 4 ? std::numeric_limits<std::size_t>::max() : 4 * n;
+  return is_packable_width(bits) ? std::max(raw, packed_bytes(n, bits)) : raw;
+}
+
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
+
+/// Judges descriptor and payload together, before a decoder sees them.
+[[nodiscard]] inline errc check_payload(const descriptor& d, std::span<const std::uint8_t> payload) noexcept
+{
+  if (const auto e = check_fields(d); e != errc::ok) return e;
+  if (payload.size() < d.payload_bytes) return errc::truncated;
+  return payload.size() > d.payload_bytes ? errc::corrupt : errc::ok;
+}
+
+[[nodiscard]] inline errc decode_into(const descriptor& d, std::span<const std::uint8_t> payload, const value_sink& out) noexcept
+{
+  if (out.size() == 0) return errc::ok;  // a payload of its declared size, 0
+  if (d.coded_as == codec::raw) {
+    read_raw(payload.data(), out);
+    return errc::ok;
+  }
+  const scale_map map{d.scales, groups_of(d.dims, d.group).inner};
+  return d.coded_as == codec::dense ? unpack_dequantize(payload, map, d.width, out)
+                                    : coder_of(d.coded_as)->decode(payload, map, d.width, out);
+}
+
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Decodes a payload to floats. `out` may be longer than the tensor; what lies beyond is not touched.
 ///
@@ -190,23 +335,64 @@ inline namespace NARROWS_FLAGS {
 [[nodiscard]] inline result<void, errc> decode(const descriptor& d, std::span<const std::uint8_t> payload,
                                                std::span<float> out)
 {
-  if (const auto e = detail::check_fields(d); e != errc::ok) return e;
-  if (payload.size() < d.payload_bytes) return errc::truncated;
-  if (payload.size() > d.payload_bytes) return errc::corrupt;
+  if (const auto e = detail::check_payload(d, payload); e != errc::ok) return e;
   const std::size_t n = d.dims.elements();
   if (out.size() < n) return errc::short_buffer;
-  if (n == 0) return {};  // a payload of its declared size, 0
-  const auto to = out.first(n);
+  return detail::done(detail::decode_into(d, payload, out.first(n)));
+}
+
+/// Decodes a payload to what an engine keeps: the float32 answer, converted as value_sink says.
+/// Errors: also those of check(strided_view); bad_descriptor (dims differ, or one is nchw and the other nhwc).
+template <std::same_as<void> Void>  // a template, so that {} is no view
+[[nodiscard]] result<void, errc> decode(
+  const descriptor& d, std::span<const std::uint8_t> payload, const basic_strided_view<Void>& out)
+{
+  if (const auto e = detail::check_payload(d, payload); e != errc::ok) return e;
+  const auto sink = value_sink::make(out);
+  if (!sink) return sink.error();
+  const bool same_order = d.order == out.order || d.order == value_order::as_given || out.order == value_order::as_given;
+  if (!same_order || !(d.dims == out.dims)) return errc::bad_descriptor;
+  return detail::done(detail::decode_into(d, payload, *sink));
+}
+
+/// Decodes the values [first, first + out.size()) alone: those of a dense payload from the blocks that hold them, without a look
+/// at the others. Errors   as decode into a span; unsupported_codec (neither raw nor dense: their parts do not stand for
+/// themselves); short_buffer
+///          (the tensor does not have these values).
+[[nodiscard]] inline result<void, errc> decode_part(
+  const descriptor& d, std::span<const std::uint8_t> payload, std::size_t first, const value_sink& out)
+{
+  if (const auto e = detail::check_payload(d, payload); e != errc::ok) return e;
+  if (d.coded_as != codec::raw && d.coded_as != codec::dense) return errc::unsupported_codec;
+  const std::size_t n = d.dims.elements();
+  if (first > n || out.size() > n - first) return errc::short_buffer;
+  if (out.size() == 0) return {};
   if (d.coded_as == codec::raw) {
-    detail::read_raw(payload.data(), to);
+    detail::read_raw(payload.data() + 4 * first, out);
     return {};
   }
   const scale_map map{d.scales, detail::groups_of(d.dims, d.group).inner};
-  const auto e = d.coded_as == codec::dense ? unpack_dequantize(payload, map, d.width, to)
-                                            : detail::coder_of(d.coded_as)->decode(payload, map, d.width, to);
-  if (e != errc::ok) return e;
+  for (std::size_t done = 0; done < out.size();) {
+    const std::size_t block = (first + done) / block_values, skipped = (first + done) % block_values;
+    const std::size_t start = block * block_values, held = std::min(block_values, n - start), wanted = out.size() - done;
+    const auto packed = payload.subspan(block_offset(block, d.width));
+    if (skipped == 0 && wanted >= held) {
+      const std::size_t whole = wanted >= block_values ? wanted / block_values * block_values : held;
+      if (const auto e = unpack_dequantize(packed, detail::after(map, start), d.width, out.part(done, whole)); e != errc::ok)
+        return e;
+      done += whole;
+    } else {
+      float values[block_values];
+      if (const auto e = unpack_dequantize(packed, detail::after(map, start), d.width, std::span(values, held)); e != errc::ok)
+        return e;
+      const std::size_t some = std::min(held - skipped, wanted);
+      out.write(best_kernels(), done, some, values + skipped);
+      done += some;
+    }
+  }
   return {};
 }
 
 }  // namespace NARROWS_FLAGS
+
 }  // namespace narrows

@@ -10,18 +10,21 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/pack/affine.hpp>
+#include <narrows/pack/channels_last.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
+#include <narrows/pack/value_source.hpp>
 
 namespace narrows {
 
 /// Which scale a value has: value i belongs to scales[(i / inner) mod scales.size()]. One scale serves a whole tensor;
-/// for the channels of an NCHW tensor, inner = H * W.
+/// for the channels of an NCHW tensor, inner = H * W; for those of an NHWC tensor, inner = 1.
 struct scale_map {
   std::span<const affine> scales;
   std::size_t inner = 1;
+  std::size_t first = 0;  ///< the i of the first value at hand: not 0 for a part of a tensor
 };
 
 inline namespace NARROWS_FLAGS {
@@ -52,7 +55,14 @@ struct segment {
 [[nodiscard]] inline segment segment_at(const scale_map& map, std::size_t i, std::size_t end) noexcept
 {
   if (map.scales.size() == 1) return {map.scales.data(), end - i};
-  return {&map.scales[(i / map.inner) % map.scales.size()], std::min(map.inner - i % map.inner, end - i)};
+  const std::size_t at = map.first + i;
+  return {&map.scales[(at / map.inner) % map.scales.size()], std::min(map.inner - at % map.inner, end - i)};
+}
+
+/// The map of the values from `skipped` on.
+[[nodiscard]] constexpr scale_map after(const scale_map& map, std::size_t skipped) noexcept
+{
+  return {map.scales, map.inner, map.first + skipped};
 }
 
 /// Codes of values [first, first + n) of `x`, which starts at value 0.
@@ -60,13 +70,14 @@ template <code_unit Code>
 bool quantize_range(
   const kernel_set& with, const float* x, std::size_t first, std::size_t n, const scale_map& map, int bits, Code* codes) noexcept
 {
+  if (map.inner == 1 && map.scales.size() > 1) return quantize_channels(x + first, map.first + first, n, map.scales, bits, codes);
   const std::size_t end = first + n;
   if (segment_at(map, first, end).length < n) {
     const level_map levels{map.scales.data(), map.scales.size(), map.inner};
     if constexpr (sizeof(Code) == 1) {
-      if (with.quantize_each_u8 != nullptr && with.quantize_each_u8(x + first, first, n, levels, bits, codes)) return true;
+      if (with.quantize_each_u8 != nullptr && with.quantize_each_u8(x + first, map.first + first, n, levels, bits, codes)) return true;
     } else {
-      if (with.quantize_each_u16 != nullptr && with.quantize_each_u16(x + first, first, n, levels, bits, codes)) return true;
+      if (with.quantize_each_u16 != nullptr && with.quantize_each_u16(x + first, map.first + first, n, levels, bits, codes)) return true;
     }
   }
   bool finite = true;
@@ -91,13 +102,14 @@ template <code_unit Code>
 void dequantize_range(
   const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map, float* out) noexcept
 {
+  if (map.inner == 1 && map.scales.size() > 1) return dequantize_channels(codes, map.first + first, n, map.scales, out + first);
   const std::size_t end = first + n;
   if (segment_at(map, first, end).length < n) {
     const level_map levels{map.scales.data(), map.scales.size(), map.inner};
     if constexpr (sizeof(Code) == 1) {
-      if (with.dequantize_each_u8 != nullptr) return with.dequantize_each_u8(codes, first, n, levels, out + first);
+      if (with.dequantize_each_u8 != nullptr) return with.dequantize_each_u8(codes, map.first + first, n, levels, out + first);
     } else {
-      if (with.dequantize_each_u16 != nullptr) return with.dequantize_each_u16(codes, first, n, levels, out + first);
+      if (with.dequantize_each_u16 != nullptr) return with.dequantize_each_u16(codes, map.first + first, n, levels, out + first);
     }
   }
   for (std::size_t i = first; i < end;) {
@@ -113,13 +125,44 @@ void dequantize_range(
   }
 }
 
+/// The same of any source and into any sink, by pieces where they are not floats already.
+template <code_unit Code>
+bool quantize_range(const kernel_set& with, const value_source& x, std::size_t first, std::size_t n, const scale_map& map,
+  int bits, Code* codes) noexcept
+{
+  if (x.direct() != nullptr) return quantize_range(with, x.direct(), first, n, map, bits, codes);
+  float room[piece_values];
+  bool finite = true;
+  for (std::size_t done = 0; done < n;) {
+    const std::size_t some = std::min(piece_values, n - done);
+    const float* const values = x.read(with, first + done, some, room);
+    finite = quantize_range(with, values, 0, some, after(map, first + done), bits, codes + done) && finite;
+    done += some;
+  }
+  return finite;
+}
+
+template <code_unit Code>
+void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map,
+  const value_sink& out) noexcept
+{
+  if (out.direct() != nullptr) return dequantize_range(with, codes, first, n, map, out.direct());
+  float room[piece_values];
+  for (std::size_t done = 0; done < n;) {
+    const std::size_t some = std::min(piece_values, n - done);
+    dequantize_range(with, codes + done, 0, some, after(map, first + done), room);
+    out.write(with, first + done, some, room);
+    done += some;
+  }
+}
+
 /// Values that go through codes on the stack at a time, where groups are short.
 inline constexpr std::size_t group_step = 8 * block_values;
 
 /// Long runs of one scale, and the whole blocks of the last one, go through the fused kernel; shorter ones, and the tail, through
 /// codes on the stack.
 template <code_unit Code>
-bool quantize_pack_with(
+bool quantize_pack_floats(
   const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::uint8_t* out) noexcept
 {
   bool finite = true;
@@ -149,7 +192,7 @@ bool quantize_pack_with(
 }
 
 template <code_unit Code>
-void unpack_dequantize_with(
+void unpack_dequantize_floats(
   const kernel_set& with, const std::uint8_t* packed, const scale_map& map, int bits, std::span<float> out) noexcept
 {
   std::size_t i = 0;
@@ -166,6 +209,38 @@ void unpack_dequantize_with(
     }
     packed += packed_bytes(n, bits);
     i += n;
+  }
+}
+
+/// Pieces are whole blocks, so that their bytes follow each other.
+template <code_unit Code>
+bool quantize_pack_with(const kernel_set& with, const value_source& x, const scale_map& map, int bits, std::uint8_t* out) noexcept
+{
+  if (x.direct() != nullptr) return quantize_pack_floats<Code>(with, std::span(x.direct(), x.size()), map, bits, out);
+  static_assert(piece_values % block_values == 0);
+  float room[piece_values];
+  bool finite = true;
+  for (std::size_t first = 0; first < x.size(); first += piece_values) {
+    const std::size_t n = std::min(piece_values, x.size() - first);
+    const std::span<const float> values(x.read(with, first, n, room), n);
+    finite = quantize_pack_floats<Code>(with, values, after(map, first), bits, out) && finite;
+    out += packed_bytes(n, bits);
+  }
+  return finite;
+}
+
+template <code_unit Code>
+void unpack_dequantize_with(
+  const kernel_set& with, const std::uint8_t* packed, const scale_map& map, int bits, const value_sink& out) noexcept
+{
+  if (out.direct() != nullptr)
+    return unpack_dequantize_floats<Code>(with, packed, map, bits, std::span(out.direct(), out.size()));
+  float room[piece_values];
+  for (std::size_t first = 0; first < out.size(); first += piece_values) {
+    const std::size_t n = std::min(piece_values, out.size() - first);
+    unpack_dequantize_floats<Code>(with, packed, after(map, first), bits, std::span(room, n));
+    out.write(with, first, n, room);
+    packed += packed_bytes(n, bits);
   }
 }
 
@@ -234,10 +309,14 @@ constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const aff
     detail::unpack_dequantize_with<code_t<Bits>>(best_kernels(), packed.data(), {{&a, 1}, 1}, Bits, out);
 }
 
-/// quantize_pack with a width known at run time and one scale per tensor or per group.
-/// Errors: those of check(scale_map), short_buffer; not_finite (everything is written all the same).
+/// quantize_pack with a width known at run time and one scale per tensor or per group; `x` may be of any element type and layout.
+///
+/// Blocks   whole blocks of 512 values pack by themselves: x.part(512 k, 512 m) with scale_map::first = 512 k, into the bytes
+/// from
+///          block_offset(k, bits) on, so that the caller's threads may share one tensor (docs/engines.md).
+/// Errors   those of check(scale_map), short_buffer; not_finite (everything is written all the same).
 [[nodiscard]] inline errc quantize_pack(
-  std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   if (out.size() < packed_bytes(x.size(), bits)) return errc::short_buffer;
@@ -249,7 +328,7 @@ constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const aff
 
 /// Errors: those of check(scale_map), truncated.
 [[nodiscard]] inline errc unpack_dequantize(
-  std::span<const std::uint8_t> packed, const scale_map& map, int bits, std::span<float> out) noexcept
+  std::span<const std::uint8_t> packed, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   if (packed.size() < packed_bytes(out.size(), bits)) return errc::truncated;

@@ -11,8 +11,10 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
 #include <narrows/pack/affine.hpp>
+#include <narrows/pack/channels_last.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/value_source.hpp>
 
 namespace narrows {
 
@@ -46,40 +48,92 @@ inline namespace NARROWS_FLAGS {
   return affine{rounded, static_cast<std::int32_t>(zero)};
 }
 
+}  // namespace NARROWS_FLAGS
+
+namespace detail::inline NARROWS_FLAGS {
+
+/// Smallest and largest of the values [first, first + n), n > 0; false if one is not finite.
+[[nodiscard]] inline bool min_max_range(
+  const kernel_set& with, const value_source& x, std::size_t first, std::size_t n, float& low, float& high) noexcept
+{
+  if (x.direct() != nullptr) return with.min_max(x.direct() + first, n, low, high);
+  float room[piece_values];
+  low = std::numeric_limits<float>::max();
+  high = -low;
+  for (std::size_t done = 0; done < n; done += piece_values) {
+    const std::size_t some = std::min(piece_values, n - done);
+    float part_low = 0;
+    float part_high = 0;
+    if (!with.min_max(x.read(with, first + done, some, room), some, part_low, part_high)) return false;
+    low = std::min(low, part_low);
+    high = std::max(high, part_high);
+  }
+  return true;
+}
+
+/// One range per group where value i belongs to group i mod scales.size(), at least two groups: rows of channels side by side.
+[[nodiscard]] inline errc fit_channels(const value_source& x, int bits, std::span<affine> scales) noexcept
+{
+  float room[piece_values];
+  for (std::size_t first = 0; first < scales.size() && first < x.size(); first += channels_at_once) {
+    const std::size_t channels = std::min(channels_at_once, scales.size() - first);
+    // Where all channels fit, many rows are read at once.
+    const std::size_t rows = channels == scales.size() ? piece_values / channels : 1;
+    channel_ranges ranges;
+    for (std::size_t at = first; at < x.size(); at += rows * scales.size()) {
+      const std::size_t n = std::min(rows * channels, x.size() - at);
+      const float* const values = x.read(best_kernels(), at, n, room);
+      for (std::size_t i = 0; i < n; i += channels) ranges.take(values + i, std::min(channels, n - i));
+    }
+    if (!ranges.all_finite()) return errc::not_finite;
+    for (std::size_t j = 0; j < channels && first + j < x.size(); ++j) {
+      const auto fitted = affine_from_range(ranges.low[j], ranges.high[j], bits);
+      if (!fitted) return fitted.error();
+      scales[first + j] = *fitted;
+    }
+  }
+  return errc::ok;
+}
+
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
+
 /// Range of the smallest to the largest value of `x`. Errors: bad_width; bad_range if `x` is empty or its range too
 /// wide; not_finite if it holds a NaN or infinity.
-[[nodiscard]] inline result<affine, errc> fit_min_max(std::span<const float> x, int bits) noexcept
+[[nodiscard]] inline result<affine, errc> fit_min_max(const value_source& x, int bits) noexcept
 {
   if (!is_packable_width(bits)) return errc::bad_width;
-  if (x.empty()) return errc::bad_range;
+  if (x.size() == 0) return errc::bad_range;
   float low = 0;
   float high = 0;
-  if (!best_kernels().min_max(x.data(), x.size(), low, high)) return errc::not_finite;
+  if (!detail::min_max_range(best_kernels(), x, 0, x.size(), low, high)) return errc::not_finite;
   return affine_from_range(low, high, bits);
 }
 
 /// One range per group: value i belongs to group (i / inner) mod scales.size(). `scales` is the output; groups without
 /// values keep scale 1. Errors: as above, and bad_descriptor if there are values but no groups.
-[[nodiscard]] inline errc fit_min_max(std::span<const float> x, std::size_t inner, int bits,
-                                      std::span<affine> scales) noexcept
+[[nodiscard]] inline errc fit_min_max(const value_source& x, std::size_t inner, int bits, std::span<affine> scales) noexcept
 {
   if (!is_packable_width(bits)) return errc::bad_width;
-  if (x.empty()) return errc::ok;
+  const std::size_t n = x.size();
+  if (n == 0) return errc::ok;
   if (scales.empty() || inner == 0) return errc::bad_descriptor;
-  const std::size_t period = scales.size() == 1 ? x.size() : inner * scales.size();
-  if (scales.size() == 1) inner = x.size();
-  for (std::size_t g = 0; g < scales.size(); ++g) {
+  if (inner == 1 && scales.size() > 1) return detail::fit_channels(x, bits, scales);
+  inner = scales.size() == 1 ? n : std::min(inner, n);
+  for (std::size_t g = 0; g < scales.size() && g <= (n - 1) / inner; ++g) {
     float low = std::numeric_limits<float>::max();
     float high = -low;
-    for (std::size_t first = g * inner; first < x.size(); first += period) {
+    for (std::size_t first = g * inner;;) {
       float part_low = 0;
       float part_high = 0;
-      if (!best_kernels().min_max(x.data() + first, std::min(inner, x.size() - first), part_low, part_high))
+      if (!detail::min_max_range(best_kernels(), x, first, std::min(inner, n - first), part_low, part_high))
         return errc::not_finite;
       low = std::min(low, part_low);
       high = std::max(high, part_high);
+      if ((n - 1 - first) / inner < scales.size()) break;  // before the product of the two, which may not fit
+      first += inner * scales.size();
     }
-    if (low > high) continue;
     const auto fitted = affine_from_range(low, high, bits);
     if (!fitted) return fitted.error();
     scales[g] = *fitted;

@@ -10,12 +10,13 @@
 #include <utility>
 
 #include <narrows/core/result.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/rans_model.hpp>
 
 namespace narrows {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// Calls use(constant) with the low bits of codes of this type as a compile-time constant: shifts that a compiler knows are what
 /// it turns into vectors of bytes.
@@ -217,21 +218,23 @@ errc read_rans(const kernel_set& with, std::span<const std::uint8_t> stream, std
 
 template <code_unit Code>
 result<std::size_t, errc> quantize_pack_rans_with(
-  const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const kernel_set& with, const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   return write_rans<Code>(with, x.size(), bits, out,
-    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x.data(), first, n, map, bits, to); });
+    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x, first, n, map, bits, to); });
 }
 
 template <code_unit Code>
 errc unpack_dequantize_rans_with(
-  const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   return read_rans<Code>(with, stream, out.size(), bits,
-    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out.data()); });
+    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out); });
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Entropy-codes `codes`, each by what its left neighbour lets expect: spends few bits on what is frequent after its like. Close
 /// to the conditional entropy where neighbours are alike, as in the channels of an NCHW activation.
@@ -267,7 +270,7 @@ template <code_unit Code>
 /// Quantises, then pack_rans, in blocks that stay in the first cache. Errors: those of check(scale_map); short_buffer;
 /// not_finite.
 [[nodiscard]] inline result<std::size_t, errc> quantize_pack_rans(
-  std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   return code_bytes(bits) == 1 ? detail::quantize_pack_rans_with<std::uint8_t>(best_kernels(), x, map, bits, out)
@@ -276,11 +279,13 @@ template <code_unit Code>
 
 /// Inverse up to rounding. Errors: those of check(scale_map); truncated; corrupt, as unpack_rans.
 [[nodiscard]] inline errc unpack_dequantize_rans(
-  std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   return code_bytes(bits) == 1 ? detail::unpack_dequantize_rans_with<std::uint8_t>(best_kernels(), stream, map, bits, out)
                                : detail::unpack_dequantize_rans_with<std::uint16_t>(best_kernels(), stream, map, bits, out);
 }
+
+}  // namespace NARROWS_FLAGS
 
 }  // namespace narrows

@@ -9,6 +9,7 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/pack/bits.hpp>
+#include <narrows/pack/kernel/target.hpp>
 
 /// What codec `rans` knows about codes: symbols, contexts, frequencies, and where the states stand. Entropy coding with range
 /// variants of asymmetric numeral systems, Duda, https://arxiv.org/abs/1311.2540; many states at once as in Giesen,
@@ -43,25 +44,25 @@ struct alphabet {
   unsigned contexts;  ///< of the symbol before
   int low_bits;       ///< of (code - 1), for codes that are not 0
 
-  constexpr explicit alphabet(int bits) noexcept
+  [[gnu::always_inline]] constexpr explicit alphabet(int bits) noexcept
     : symbols(bits <= 4 ? 1U << bits : 9), contexts(bits <= 4 ? std::min(symbols, 8U) : 7), low_bits(bits <= 4 ? 0 : bits - 3)
   {}
-  [[nodiscard]] constexpr unsigned symbol(std::uint32_t code) const noexcept
+  [[nodiscard, gnu::always_inline]] constexpr unsigned symbol(std::uint32_t code) const noexcept
   {
     return code == 0 ? 0 : 1 + ((code - 1) >> low_bits);
   }
   /// Context of what follows a symbol.
-  [[nodiscard]] constexpr unsigned context_after(unsigned symbol) const noexcept
+  [[nodiscard, gnu::always_inline]] constexpr unsigned context_after(unsigned symbol) const noexcept
   {
     if (symbols == 16 && symbol > 4) return symbol < 7 ? 5 : symbol < 10 ? 6 : 7;
     return std::min(symbol, contexts - 1);
   }
   /// Bytes of a stream that hold frequencies: those of a context's last symbol are what is missing to 256.
-  [[nodiscard]] constexpr std::size_t table_bytes() const noexcept { return contexts * (symbols - 1); }
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t table_bytes() const noexcept { return contexts * (symbols - 1); }
 };
 
 /// States that a stream of n codes has: one per run, as far as there are lanes.
-[[nodiscard]] constexpr std::size_t states(std::size_t n) noexcept
+[[nodiscard, gnu::always_inline]] constexpr std::size_t states(std::size_t n) noexcept
 {
   return std::min(lanes, n / run_codes + (n % run_codes != 0));
 }
@@ -82,7 +83,7 @@ struct tables {
   alignas(64) place_table next{};       ///< first place of the context that follows
   unsigned symbols = 0;                 ///< of the alphabet
 
-  constexpr tables(const alphabet& of, const place_table& frequencies) noexcept : frequency(frequencies), symbols(of.symbols)
+  [[gnu::always_inline]] constexpr tables(const alphabet& of, const place_table& frequencies) noexcept : frequency(frequencies), symbols(of.symbols)
   {
     for (unsigned context = 0; context < of.contexts; ++context)
       for (unsigned symbol = 0, sum = 0; symbol < symbols; ++symbol) {
@@ -108,6 +109,8 @@ struct state_bytes {
     high[lane] = static_cast<std::uint8_t>(state >> 8);
   }
 };
+
+inline namespace NARROWS_FLAGS {
 
 // How narrows finds frequencies; a reader takes them as they come.
 
@@ -207,4 +210,5 @@ private:
   std::array<std::array<std::uint32_t, places>, 4> counts_{};
 };
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows::rans

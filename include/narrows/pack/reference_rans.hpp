@@ -9,13 +9,14 @@
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
 #include <narrows/core/result.hpp>
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/rans_model.hpp>
 #include <narrows/pack/reference.hpp>
 
 /// Codec `rans` as plain code: one code at a time, usable in constant evaluation. The oracle of every kernel.
 namespace narrows::reference {
 
-namespace detail {
+namespace detail::inline NARROWS_FLAGS {
 
 /// Code i of a block: its lane, and the place of its symbol in the tables.
 template <code_unit Code>
@@ -35,7 +36,9 @@ constexpr std::size_t low_parts(const rans::alphabet& of, std::span<const Code> 
   return count;
 }
 
-}  // namespace detail
+}  // namespace detail::inline NARROWS_FLAGS
+
+inline namespace NARROWS_FLAGS {
 
 /// Counts, frequencies, then the blocks from the last to the first, then the states. Returns the bytes written; error:
 /// short_buffer.
@@ -166,5 +169,7 @@ template <code_unit Code>
     if (states.at(lane) != rans::total) return errc::corrupt;
   return errc::ok;
 }
+
+}  // namespace NARROWS_FLAGS
 
 }  // namespace narrows::reference

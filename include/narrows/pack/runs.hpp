@@ -76,18 +76,18 @@ errc read_runs(const kernel_set& with, std::span<const std::uint8_t> stream, std
 
 template <code_unit Code>
 result<std::size_t, errc> quantize_pack_runs_with(
-  const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const kernel_set& with, const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   return write_runs<Code>(with, x.size(), bits, out,
-    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x.data(), first, n, map, bits, to); });
+    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x, first, n, map, bits, to); });
 }
 
 template <code_unit Code>
 errc unpack_dequantize_runs_with(
-  const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   return read_runs<Code>(with, stream, out.size(), bits,
-    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out.data()); });
+    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out); });
 }
 
 }  // namespace detail::inline NARROWS_FLAGS
@@ -131,7 +131,7 @@ template <code_unit Code>
 
 /// Quantises, then pack_runs, block by block. Errors: those of check(scale_map); short_buffer; not_finite.
 [[nodiscard]] inline result<std::size_t, errc> quantize_pack_runs(
-  std::span<const float> x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
+  const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   return code_bytes(bits) == 1 ? detail::quantize_pack_runs_with<std::uint8_t>(best_kernels(), x, map, bits, out)
@@ -140,7 +140,7 @@ template <code_unit Code>
 
 /// Inverse up to rounding. Errors: those of check(scale_map); truncated; corrupt. `out` is then unspecified.
 [[nodiscard]] inline errc unpack_dequantize_runs(
-  std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out) noexcept
+  std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   return code_bytes(bits) == 1 ? detail::unpack_dequantize_runs_with<std::uint8_t>(best_kernels(), stream, map, bits, out)

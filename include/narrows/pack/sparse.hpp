@@ -90,21 +90,19 @@ errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, s
 }
 
 template <code_unit Code>
-result<std::size_t, errc> quantize_pack_sparse_with(const kernel_set& with, std::span<const float> x, const scale_map& map,
-                                                    int bits, std::span<std::uint8_t> out) noexcept
+result<std::size_t, errc> quantize_pack_sparse_with(
+  const kernel_set& with, const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
-  return write_sparse<Code>(with, x.size(), bits, out, [&](std::size_t first, std::size_t n, Code* to) {
-    return quantize_range(with, x.data(), first, n, map, bits, to);
-  });
+  return write_sparse<Code>(with, x.size(), bits, out,
+    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x, first, n, map, bits, to); });
 }
 
 template <code_unit Code>
-errc unpack_dequantize_sparse_with(const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map,
-                                   int bits, std::span<float> out) noexcept
+errc unpack_dequantize_sparse_with(
+  const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
-  return read_sparse<Code>(with, stream, out.size(), bits, [&](std::size_t first, std::size_t n, const Code* codes) {
-    dequantize_range(with, codes, first, n, map, out.data());
-  });
+  return read_sparse<Code>(with, stream, out.size(), bits,
+    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out); });
 }
 
 }  // namespace detail::inline NARROWS_FLAGS
@@ -142,8 +140,8 @@ template <code_unit Code>
 
 /// Quantises, then pack_sparse, in steps that stay in the first cache. Errors: those of check(scale_map); short_buffer;
 /// not_finite.
-[[nodiscard]] inline result<std::size_t, errc> quantize_pack_sparse(std::span<const float> x, const scale_map& map, int bits,
-                                                                    std::span<std::uint8_t> out) noexcept
+[[nodiscard]] inline result<std::size_t, errc> quantize_pack_sparse(
+  const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   return code_bytes(bits) == 1 ? detail::quantize_pack_sparse_with<std::uint8_t>(best_kernels(), x, map, bits, out)
@@ -151,13 +149,12 @@ template <code_unit Code>
 }
 
 /// Inverse up to rounding. Errors: those of check(scale_map); truncated; corrupt.
-[[nodiscard]] inline errc unpack_dequantize_sparse(std::span<const std::uint8_t> stream, const scale_map& map, int bits,
-                                                   std::span<float> out) noexcept
+[[nodiscard]] inline errc unpack_dequantize_sparse(
+  std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
-  return code_bytes(bits) == 1
-    ? detail::unpack_dequantize_sparse_with<std::uint8_t>(best_kernels(), stream, map, bits, out)
-    : detail::unpack_dequantize_sparse_with<std::uint16_t>(best_kernels(), stream, map, bits, out);
+  return code_bytes(bits) == 1 ? detail::unpack_dequantize_sparse_with<std::uint8_t>(best_kernels(), stream, map, bits, out)
+                               : detail::unpack_dequantize_sparse_with<std::uint16_t>(best_kernels(), stream, map, bits, out);
 }
 
 }  // namespace NARROWS_FLAGS

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/compress_table.hpp>
+#include <narrows/pack/kernel/convert_avx2.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
@@ -201,7 +202,7 @@ NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
   return with_runs<runs_steps>(t);
 }
 
-inline constexpr kernel_set set = with_compress(table("avx2"));
+inline constexpr kernel_set set = convert_avx2::with_convert(with_compress(table("avx2")));
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::avx2

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/avx2.hpp>
+#include <narrows/pack/kernel/convert_avx512.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
@@ -126,7 +127,7 @@ inline constexpr bool has_streams = true;
 #include <narrows/pack/kernel/body.hpp>
 
 // Any CPU with AVX-512 has AVX2's way; byte compress came later (avx512_vbmi.hpp).
-inline constexpr kernel_set set = avx2::with_compress(table("avx512"));
+inline constexpr kernel_set set = convert_avx512::with_convert(avx2::with_compress(table("avx512")));
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::avx512

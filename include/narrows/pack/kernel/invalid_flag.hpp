@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
 
 #if defined(__x86_64__) || defined(__AARCH64EL__)
@@ -8,6 +9,7 @@
 #  include <cstdint>
 
 namespace narrows::kernel {
+inline namespace NARROWS_FLAGS {
 
 /// Whether a conversion between construction and `raised` met what no int32 holds, NaN and infinity included: the CPU keeps a
 /// flag of it, at no cost per value. Like any arithmetic, leaves the flag set if it was raised, then or before.
@@ -52,6 +54,7 @@ private:
   word before_;
 };
 
+}  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel
 
 #endif

@@ -20,17 +20,17 @@ struct level_map {
   std::size_t inner;
 };
 
-/// Goes from group to group of a level_map.
+/// Goes from group to group of a level_map. Always inlined: units of all flags share the type.
 class group_walk {
 public:
   /// Starts at value `first` of the tensor.
-  group_walk(const level_map& of, std::size_t first) noexcept
+  [[gnu::always_inline]] group_walk(const level_map& of, std::size_t first) noexcept
     : of_(of), group_(first / of.inner % of.count), left_(of.inner - first % of.inner)
   {
   }
-  [[nodiscard]] const affine& scale() const noexcept { return of_.scales[group_]; }
+  [[nodiscard, gnu::always_inline]] const affine& scale() const noexcept { return of_.scales[group_]; }
   /// Where the group ends that holds value i, at n at the latest; goes on to the next one.
-  [[nodiscard]] std::size_t next(std::size_t i, std::size_t n) noexcept
+  [[nodiscard, gnu::always_inline]] std::size_t next(std::size_t i, std::size_t n) noexcept
   {
     const std::size_t end = n - i < left_ ? n : i + left_;
     left_ = of_.inner;
@@ -73,6 +73,12 @@ struct kernel_set {
   bool (*quantize_each_u16)(const float* x, std::size_t first, std::size_t n, const level_map&, int bits, std::uint16_t* codes) noexcept;
   void (*dequantize_each_u8)(const std::uint8_t* codes, std::size_t first, std::size_t n, const level_map&, float* out) noexcept;
   void (*dequantize_each_u16)(const std::uint16_t* codes, std::size_t first, std::size_t n, const level_map&, float* out) noexcept;
+
+  /// n values of 16 bits (half.hpp), in the machine's byte order, to and from floats.
+  void (*widen_half)(const std::uint8_t* halves, std::size_t n, float* out) noexcept;
+  void (*narrow_half)(const float* x, std::size_t n, std::uint8_t* halves) noexcept;
+  void (*widen_bfloat)(const std::uint8_t* bfloats, std::size_t n, float* out) noexcept;
+  void (*narrow_bfloat)(const float* x, std::size_t n, std::uint8_t* bfloats) noexcept;
 
   /// Smallest and largest of n > 0 values; both unspecified when the answer is false.
   bool (*min_max)(const float* x, std::size_t n, float& low, float& high) noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/compress_table.hpp>
+#include <narrows/pack/kernel/convert_neon64.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
@@ -276,7 +277,7 @@ NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
   return with_runs<runs_steps>(t);
 }
 
-inline constexpr kernel_set set = with_compress(table("neon64"));
+inline constexpr kernel_set set = convert_neon64::with_convert(with_compress(table("neon64")));
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::neon64

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include <narrows/pack/kernel/convert_scalar.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/rans_scalar.hpp>
 #include <narrows/pack/kernel/runs_scalar.hpp>
@@ -95,6 +96,10 @@ template <std::size_t... Narrow, std::size_t... All>
     .quantize_each_u16 = nullptr,
     .dequantize_each_u8 = nullptr,
     .dequantize_each_u16 = nullptr,
+    .widen_half = widen_half,
+    .narrow_half = narrow_half,
+    .widen_bfloat = widen_bfloat,
+    .narrow_bfloat = narrow_bfloat,
     .min_max = min_max,
     .compress_u8 = compress<std::uint8_t>,
     .compress_u16 = compress<std::uint16_t>,
