@@ -252,8 +252,10 @@ TEST(LibraryCodecs, StreamsThatAreNoneAreRefused)
 /// A chunk around the bytes of a frame.
 bytes chunk(const bytes& frame)
 {
-  bytes all{static_cast<std::uint8_t>(frame.size()), static_cast<std::uint8_t>(frame.size() >> 8), 0, 0};
-  all.insert(all.end(), frame.begin(), frame.end());
+  bytes all(4 + frame.size());
+  all[0] = static_cast<std::uint8_t>(frame.size());
+  all[1] = static_cast<std::uint8_t>(frame.size() >> 8);
+  std::copy(frame.begin(), frame.end(), all.begin() + 4);
   return all;
 }
 

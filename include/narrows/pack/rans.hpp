@@ -77,7 +77,7 @@ errc join_codes(const kernel_set& with, const rans::alphabet& of, int bits, cons
   at -= bytes;
   Code full[rans::block_codes];
   if (sizeof(Code) > 1 && of.low_bits <= 8) {
-    std::uint8_t narrow[rans::block_codes];
+    auto* const narrow = reinterpret_cast<std::uint8_t*>(codes);  // written last: until then room, which the stack would miss
     unpack_with(with, stream.data() + at, of.low_bits, std::span(narrow, count));
     for (std::size_t k = 0; k < count; ++k) full[k] = narrow[k];
   } else {
