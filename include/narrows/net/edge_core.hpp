@@ -163,11 +163,7 @@ private:
       p.latency.device = options_.time->now() - began;
     }
     for (const auto v : p.how.at.tensors)
-      if (const auto it = inputs.find(v); it != inputs.end() && !p.kept.contains(v)) {
-        auto copy = p.spare->take(it->second.dims());
-        std::ranges::copy(it->second.values(), copy.values().begin());
-        p.kept.emplace(v, std::move(copy));
-      }
+      if (const auto it = inputs.find(v); it != inputs.end() && !p.kept.contains(v)) p.kept.emplace(v, p.spare->copy_of(it->second));
     if (p.how.at.tensors.empty()) {
       const std::lock_guard lock(book_.mutex);
       if (has_head) book_.estimate.saw_head(p.how.at, p.latency.device);

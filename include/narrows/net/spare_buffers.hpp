@@ -38,6 +38,12 @@ public:
     found.resize(dims);
     return found;
   }
+  [[nodiscard]] tensor copy_of(tensor_view values)
+  {
+    tensor made = take(values.dims());
+    std::copy(values.values().begin(), values.values().end(), made.values().begin());
+    return made;
+  }
   void give(tensor used) { put(tensors_, std::move(used)); }
 
   /// A tensor that comes back by itself.

@@ -90,7 +90,7 @@ struct walk {
 };
 
 /// Runs from this length on are converted where they lie; shorter ones are brought together first.
-inline constexpr std::size_t least_run = 32;
+inline constexpr std::size_t least_run = 256;
 
 template <class Unit>
 void gather(const std::uint8_t* from, std::size_t stride, std::size_t n, std::uint8_t* to) noexcept
