@@ -20,6 +20,7 @@
 
 #include "command.hpp"
 #include "session.hpp"
+#include "verdict.hpp"
 
 namespace narrows::tool {
 
@@ -27,17 +28,8 @@ namespace {
 
 struct selftest_options {
   std::uint32_t seed = 1;
+  bool full = false;
   output_format format = output_format::table;
-};
-
-/// One row of the outcome: what was compared, how many times, and where it first differed.
-struct verdict {
-  std::string part;
-  std::string what;
-  std::size_t checks = 0;
-  std::string failure;
-  bool skipped = false;
-  bool in_use = false;
 };
 
 template <class T>
@@ -325,6 +317,8 @@ exit_code selftest(const selftest_options& options)
   std::vector<verdict> all;
   for (const auto* set : available_kernels()) all.push_back(kernel_check(*set, options.seed).run());
   for (auto& v : check_modules(options.seed)) all.push_back(std::move(v));
+  if (options.full)
+    for (auto& v : check_exhaustively()) all.push_back(std::move(v));
   const bool good = std::all_of(all.begin(), all.end(), [](const verdict& v) { return v.failure.empty(); });
 
   switch (options.format) {
@@ -360,6 +354,7 @@ void add_selftest(CLI::App& program, action& chosen)
   auto options = std::make_shared<selftest_options>();
   auto* app = add_command(program, chosen, "selftest", "Compare every kernel and executor of this CPU with the reference", options, selftest);
   app->add_option("--seed", options->seed, "of the values compared")->type_name("N")->capture_default_str();
+  app->add_flag("--full", options->full, "also every length, place and float: some ten minutes");
   add_output(*app, options->format);
 }
 
