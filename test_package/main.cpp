@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <vector>
 
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
 

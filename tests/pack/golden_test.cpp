@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/rans.hpp>
 #include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>

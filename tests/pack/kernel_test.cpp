@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <narrows/core/tensor.hpp>
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/sparse.hpp>
 
 #include "support/guarded.hpp"

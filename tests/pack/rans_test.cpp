@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/pack/reference_rans.hpp>
 

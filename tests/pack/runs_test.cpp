@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 
 #include "support/guarded.hpp"

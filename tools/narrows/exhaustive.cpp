@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/reference.hpp>
 

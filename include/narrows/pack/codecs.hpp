@@ -14,6 +14,7 @@
 
 #include <narrows/core/result.hpp>
 #include <narrows/pack/coder.hpp>
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/linear.hpp>
 #include <narrows/pack/quantize.hpp>

@@ -11,7 +11,6 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
-#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/range.hpp>
 
@@ -35,7 +34,7 @@ public:
     if (x.empty()) return errc::ok;
     float low = 0;
     float high = 0;
-    if (!best_kernels().min_max(x.data(), x.size(), low, high)) return errc::not_finite;
+    if (!detail::range_kernels().min_max(x.data(), x.size(), low, high)) return errc::not_finite;
     min_ = count_ == 0 ? low : std::min(min_, low);
     max_ = count_ == 0 ? high : std::max(max_, high);
     cover(std::max(std::abs(static_cast<double>(low)), std::abs(static_cast<double>(high))));

@@ -10,8 +10,8 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
-#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/kernels_for.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/pack/reference.hpp>
 
@@ -96,7 +96,7 @@ constexpr void pack(std::span<const code_t<Bits>> codes, std::span<std::uint8_t>
   if (std::is_constant_evaluated())
     reference::pack(codes, Bits, out);
   else
-    detail::pack_with(best_kernels(), codes, Bits, out.data());
+    detail::pack_with(detail::kernels_for<kernel::kernel_use{kernel::uses::pack, Bits, Bits}>(), codes, Bits, out.data());
 }
 
 /// The same with a width known at run time. Errors: bad_width (outside 1..8 for bytes, 9..16 for two-byte codes),
@@ -109,7 +109,7 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     reference::pack(codes, bits, out);
   else
-    detail::pack_with(best_kernels(), codes, bits, out.data());
+    detail::pack_with(detail::kernels_for<kernel::use_for<Code>(kernel::uses::pack)>(), codes, bits, out.data());
   return errc::ok;
 }
 

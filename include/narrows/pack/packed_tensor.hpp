@@ -16,6 +16,7 @@
 #include <narrows/core/tensor.hpp>
 #include <narrows/pack/coder.hpp>
 #include <narrows/pack/descriptor.hpp>
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>

@@ -13,6 +13,7 @@
 #include <narrows/pack/channels_last.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/kernels_for.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/unpack.hpp>
 #include <narrows/pack/value_source.hpp>
@@ -43,6 +44,10 @@ inline namespace NARROWS_FLAGS {
 }  // namespace NARROWS_FLAGS
 
 namespace detail::inline NARROWS_FLAGS {
+
+/// What quantize_pack_floats and unpack_dequantize_floats call.
+inline constexpr unsigned packing_uses = kernel::uses::quantize_pack | kernel::uses::quantize | kernel::uses::pack;
+inline constexpr unsigned unpacking_uses = kernel::uses::unpack_dequantize | kernel::uses::dequantize | kernel::uses::unpack;
 
 /// Below this length a call through the table costs more than it saves.
 inline constexpr std::size_t shortest_call = 8;
@@ -265,7 +270,8 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     finite = reference::quantize(x, a, bits, codes);
   else
-    finite = detail::quantize_range(best_kernels(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
+    finite = detail::quantize_range(
+      detail::kernels_for<kernel::use_for<Code>(kernel::uses::quantize)>(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
   return finite ? errc::ok : errc::not_finite;
 }
 
@@ -278,7 +284,8 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     reference::dequantize(codes, a, out);
   else
-    detail::dequantize_range(best_kernels(), codes.data(), 0, codes.size(), {{&a, 1}, 1}, out.data());
+    detail::dequantize_range(
+      detail::kernels_for<kernel::use_for<Code>(kernel::uses::dequantize)>(), codes.data(), 0, codes.size(), {{&a, 1}, 1}, out.data());
   return errc::ok;
 }
 
@@ -294,7 +301,8 @@ constexpr bool quantize_pack(std::span<const float> x, const affine& a, std::spa
 {
   NARROWS_EXPECTS(check(a, Bits) == errc::ok && out.size() >= packed_bytes<Bits>(x.size()));
   if (std::is_constant_evaluated()) return reference::quantize_pack(x, a, Bits, out);
-  return detail::quantize_pack_with<code_t<Bits>>(best_kernels(), x, {{&a, 1}, 1}, Bits, out.data());
+  constexpr kernel::kernel_use use{detail::packing_uses, Bits, Bits};
+  return detail::quantize_pack_floats<code_t<Bits>>(detail::kernels_for<use>(), x, {{&a, 1}, 1}, Bits, out.data());
 }
 
 /// Inverse up to rounding: `out.size()` values from as many packed codes. A bad scale or short `packed` breaks the contract.
@@ -303,10 +311,11 @@ template <int Bits>
 constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const affine& a, std::span<float> out) noexcept
 {
   NARROWS_EXPECTS(check(a, Bits) == errc::ok && packed.size() >= packed_bytes<Bits>(out.size()));
+  constexpr kernel::kernel_use use{detail::unpacking_uses, Bits, Bits};
   if (std::is_constant_evaluated())
     reference::unpack_dequantize(packed, a, Bits, out);
   else
-    detail::unpack_dequantize_with<code_t<Bits>>(best_kernels(), packed.data(), {{&a, 1}, 1}, Bits, out);
+    detail::unpack_dequantize_floats<code_t<Bits>>(detail::kernels_for<use>(), packed.data(), {{&a, 1}, 1}, Bits, out);
 }
 
 /// quantize_pack with a width known at run time and one scale per tensor or per group; `x` may be of any element type and layout.
@@ -315,24 +324,28 @@ constexpr void unpack_dequantize(std::span<const std::uint8_t> packed, const aff
 /// from
 ///          block_offset(k, bits) on, so that the caller's threads may share one tensor (docs/engines.md).
 /// Errors   those of check(scale_map), short_buffer; not_finite (everything is written all the same).
-[[nodiscard]] inline errc quantize_pack(
+template <class = void>  // what is not called is not compiled
+[[nodiscard]] errc quantize_pack(
   const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   if (out.size() < packed_bytes(x.size(), bits)) return errc::short_buffer;
-  const auto& with = best_kernels();
+  const auto& with =
+    detail::kernels_for<kernel::kernel_use{detail::packing_uses | kernel::uses::groups | kernel::uses::read}>();
   const bool finite = code_bytes(bits) == 1 ? detail::quantize_pack_with<std::uint8_t>(with, x, map, bits, out.data())
                                             : detail::quantize_pack_with<std::uint16_t>(with, x, map, bits, out.data());
   return finite ? errc::ok : errc::not_finite;
 }
 
 /// Errors: those of check(scale_map), truncated.
-[[nodiscard]] inline errc unpack_dequantize(
+template <class = void>
+[[nodiscard]] errc unpack_dequantize(
   std::span<const std::uint8_t> packed, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
   if (packed.size() < packed_bytes(out.size(), bits)) return errc::truncated;
-  const auto& with = best_kernels();
+  const auto& with =
+    detail::kernels_for<kernel::kernel_use{detail::unpacking_uses | kernel::uses::groups | kernel::uses::write}>();
   if (code_bytes(bits) == 1)
     detail::unpack_dequantize_with<std::uint8_t>(with, packed.data(), map, bits, out);
   else

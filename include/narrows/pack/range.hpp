@@ -12,8 +12,8 @@
 #include <narrows/core/result.hpp>
 #include <narrows/pack/affine.hpp>
 #include <narrows/pack/channels_last.hpp>
-#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/kernels_for.hpp>
 #include <narrows/pack/value_source.hpp>
 
 namespace narrows {
@@ -52,6 +52,11 @@ inline namespace NARROWS_FLAGS {
 
 namespace detail::inline NARROWS_FLAGS {
 
+[[nodiscard]] inline const kernel_set& range_kernels() noexcept
+{
+  return kernels_for<kernel::kernel_use{kernel::uses::min_max | kernel::uses::read}>();
+}
+
 /// Smallest and largest of the values [first, first + n), n > 0; false if one is not finite.
 [[nodiscard]] inline bool min_max_range(
   const kernel_set& with, const value_source& x, std::size_t first, std::size_t n, float& low, float& high) noexcept
@@ -82,7 +87,7 @@ namespace detail::inline NARROWS_FLAGS {
     channel_ranges ranges;
     for (std::size_t at = first; at < x.size(); at += rows * scales.size()) {
       const std::size_t n = std::min(rows * channels, x.size() - at);
-      const float* const values = x.read(best_kernels(), at, n, room);
+      const float* const values = x.read(range_kernels(), at, n, room);
       for (std::size_t i = 0; i < n; i += channels) ranges.take(values + i, std::min(channels, n - i));
     }
     if (!ranges.all_finite()) return errc::not_finite;
@@ -107,7 +112,7 @@ inline namespace NARROWS_FLAGS {
   if (x.size() == 0) return errc::bad_range;
   float low = 0;
   float high = 0;
-  if (!detail::min_max_range(best_kernels(), x, 0, x.size(), low, high)) return errc::not_finite;
+  if (!detail::min_max_range(detail::range_kernels(), x, 0, x.size(), low, high)) return errc::not_finite;
   return affine_from_range(low, high, bits);
 }
 
@@ -127,7 +132,7 @@ inline namespace NARROWS_FLAGS {
     for (std::size_t first = g * inner;;) {
       float part_low = 0;
       float part_high = 0;
-      if (!detail::min_max_range(best_kernels(), x, first, std::min(inner, n - first), part_low, part_high))
+      if (!detail::min_max_range(detail::range_kernels(), x, first, std::min(inner, n - first), part_low, part_high))
         return errc::not_finite;
       low = std::min(low, part_low);
       high = std::max(high, part_high);
@@ -172,7 +177,7 @@ inline namespace NARROWS_FLAGS {
   if (x.empty()) return errc::bad_range;
   float low = 0;
   float high = 0;
-  if (!best_kernels().min_max(x.data(), x.size(), low, high)) return errc::not_finite;
+  if (!detail::range_kernels().min_max(x.data(), x.size(), low, high)) return errc::not_finite;
   double sum = 0;
   std::size_t nonzero = 0;
   for (const float v : x) {

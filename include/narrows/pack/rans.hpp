@@ -10,6 +10,8 @@
 #include <utility>
 
 #include <narrows/core/result.hpp>
+#include <narrows/pack/dispatch.hpp>
+#include <narrows/pack/kernel/rans_scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/rans_model.hpp>
@@ -196,7 +198,7 @@ errc read_rans(const kernel_set& with, std::span<const std::uint8_t> stream, std
     if (states.high[lane] == 0) return errc::corrupt;
   }
   // The states are the margin that kernels may read; a tensor of few runs has not enough of them, nor much to gain.
-  const auto decode = 2 * used >= rans::margin ? with.rans_decode : kernel::scalar::set.rans_decode;
+  const auto decode = 2 * used >= rans::margin ? with.rans_decode : kernel::scalar::rans_decode;
   Code codes[rans::block_codes];
   for (std::size_t first = 0; first < n; first += rans::block_codes) {
     const std::size_t count = std::min(rans::block_codes, n - first);

@@ -8,6 +8,7 @@
 #include <span>
 
 #include <narrows/core/result.hpp>
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/quantize.hpp>
 

@@ -10,8 +10,8 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/core/errc.hpp>
-#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/kernels_for.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/reference.hpp>
@@ -72,7 +72,7 @@ constexpr void unpack(std::span<const std::uint8_t> packed, std::span<code_t<Bit
   if (std::is_constant_evaluated())
     reference::unpack(packed, Bits, codes);
   else
-    detail::unpack_with(best_kernels(), packed.data(), Bits, codes);
+    detail::unpack_with(detail::kernels_for<kernel::kernel_use{kernel::uses::unpack, Bits, Bits}>(), packed.data(), Bits, codes);
 }
 
 /// The same with a width known at run time. Errors: bad_width (outside 1..8 for bytes, 9..16 for two-byte codes),
@@ -85,7 +85,7 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     reference::unpack(packed, bits, codes);
   else
-    detail::unpack_with(best_kernels(), packed.data(), bits, codes);
+    detail::unpack_with(detail::kernels_for<kernel::use_for<Code>(kernel::uses::unpack)>(), packed.data(), bits, codes);
   return errc::ok;
 }
 

@@ -2,6 +2,7 @@
 // One translation unit that packs. Compiled twice, as `baseline` and as `wide`, with different -m flags, and linked into one
 // program: an inline function that both have is one symbol, and were it kept as `wide` made it, `baseline` would meet
 // instructions that its CPU need not have.
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <narrows/pack/kernel/avx2.hpp>
 #include <narrows/pack/kernel/convert_avx512.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>
@@ -124,10 +123,8 @@ NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 }
 
 inline constexpr bool has_streams = true;
+using convert_avx512::conversions;
 #include <narrows/pack/kernel/body.hpp>
-
-// Any CPU with AVX-512 has AVX2's way; byte compress came later (avx512_vbmi.hpp).
-inline constexpr kernel_set set = convert_avx512::with_convert(avx2::with_compress(table("avx512")));
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::avx512

@@ -17,6 +17,7 @@
 //   values<Stream>(affine), load8, load16          load words in the order that the next two undo
 //   dequantize8, dequantize16                      floats in memory order
 //   has_streams                                    whether values<true> writes whole lines, around the caches
+//   conversions                                    of 16-bit floats, a base of `kernels`
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
 
 template <int Bits>
@@ -392,32 +393,25 @@ NARROWS_TARGET inline bool min_max(const float* x, std::size_t n, float& low, fl
   return scalar::min_max(part + 4 * step, 2 * step, unused, unused);
 }
 
-template <std::size_t... Narrow, std::size_t... All>
-[[nodiscard]] constexpr kernel_set table(std::string_view name, std::index_sequence<Narrow...>,
-                                         std::index_sequence<All...>) noexcept
-{
-  kernel_set t = scalar::set;
-  t.name = name;
-  t.pack_u8 = {pack<Narrow + 1>...};
-  t.pack_u16 = {pack<Narrow + 9>...};
-  t.unpack_u8 = {unpack<Narrow + 1>...};
-  t.unpack_u16 = {unpack<Narrow + 9>...};
-  t.quantize_pack = {quantize_pack<All + 1>...};
-  t.unpack_dequantize = {unpack_dequantize<All + 1>...};
-  t.quantize_u8 = quantize<std::uint8_t>;
-  t.quantize_u16 = quantize<std::uint16_t>;
-  t.dequantize_u8 = dequantize<std::uint8_t>;
-  t.dequantize_u16 = dequantize<std::uint16_t>;
-  t.quantize_each_u8 = quantize_each<std::uint8_t>;
-  t.quantize_each_u16 = quantize_each<std::uint16_t>;
-  t.dequantize_each_u8 = dequantize_each<std::uint8_t>;
-  t.dequantize_each_u16 = dequantize_each<std::uint16_t>;
-  t.min_max = min_max;
-  return t;
-}
-[[nodiscard]] constexpr kernel_set table(std::string_view name) noexcept
-{
-  return table(name, std::make_index_sequence<8>{}, std::make_index_sequence<16>{});
-}
+/// These functions by the names that make_set (kernel_use.hpp) looks for.
+struct kernels : conversions {
+  template <int Bits>
+  static constexpr auto pack_of = pack<Bits>;
+  template <int Bits>
+  static constexpr auto unpack_of = unpack<Bits>;
+  template <int Bits>
+  static constexpr auto quantize_pack_of = quantize_pack<Bits>;
+  template <int Bits>
+  static constexpr auto unpack_dequantize_of = unpack_dequantize<Bits>;
+  template <class Code>
+  static constexpr auto quantize_of = quantize<Code>;
+  template <class Code>
+  static constexpr auto dequantize_of = dequantize<Code>;
+  template <class Code>
+  static constexpr auto quantize_each_of = quantize_each<Code>;
+  template <class Code>
+  static constexpr auto dequantize_each_of = dequantize_each<Code>;
+  static constexpr auto min_max_of = min_max;
+};
 
 #endif

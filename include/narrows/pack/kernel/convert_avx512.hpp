@@ -2,7 +2,6 @@
 #pragma once
 
 #include <narrows/pack/kernel/convert_scalar.hpp>
-#include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
 

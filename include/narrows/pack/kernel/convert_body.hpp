@@ -37,13 +37,12 @@ NARROWS_TARGET inline void narrow_bfloat(const float* x, std::size_t n, std::uin
   scalar::narrow_bfloat(x + i, n - i, to + 2 * i);
 }
 
-[[nodiscard]] constexpr kernel_set with_convert(kernel_set t) noexcept
-{
-  t.widen_half = widen_half;
-  t.narrow_half = narrow_half;
-  t.widen_bfloat = widen_bfloat;
-  t.narrow_bfloat = narrow_bfloat;
-  return t;
-}
+/// By the names that make_set (kernel_use.hpp) looks for.
+struct conversions {
+  static constexpr auto widen_half_of = widen_half;
+  static constexpr auto narrow_half_of = narrow_half;
+  static constexpr auto widen_bfloat_of = widen_bfloat;
+  static constexpr auto narrow_bfloat_of = narrow_bfloat;
+};
 
 #endif

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <narrows/pack/kernel/convert_scalar.hpp>
-#include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/target.hpp>
 
 #if defined(__AARCH64EL__)

@@ -36,5 +36,13 @@ inline constexpr auto narrow_half = narrow<half_of_float>;
 inline constexpr auto widen_bfloat = widen<float_of_bfloat>;
 inline constexpr auto narrow_bfloat = narrow<bfloat_of_float>;
 
+/// By the names that make_set (kernel_use.hpp) looks for.
+struct conversions {
+  static constexpr auto widen_half_of = widen_half;
+  static constexpr auto narrow_half_of = narrow_half;
+  static constexpr auto widen_bfloat_of = widen_bfloat;
+  static constexpr auto narrow_bfloat_of = narrow_bfloat;
+};
+
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::scalar

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
 #include <narrows/pack/kernel/x86_intrinsics.hpp>   // before xsimd
 
@@ -223,26 +222,21 @@ inline bool min_max(const float* x, std::size_t n, float& low, float& high) noex
   return scalar::min_max(part, 2 * step, low, high) && all_finite(seen);
 }
 
-template <std::size_t... Narrow, std::size_t... All>
-[[nodiscard]] constexpr kernel_set table(std::index_sequence<Narrow...>, std::index_sequence<All...>) noexcept
-{
-  kernel_set t = scalar::set;
-  t.name = "generic";
-  t.pack_u8 = {pack<Narrow + 1>...};
-  t.pack_u16 = {pack<Narrow + 9>...};
-  t.unpack_u8 = {unpack<Narrow + 1>...};
-  t.unpack_u16 = {unpack<Narrow + 9>...};
-  t.quantize_pack = {quantize_pack<All + 1>...};
-  t.unpack_dequantize = {unpack_dequantize<All + 1>...};
-  t.quantize_u8 = quantize<std::uint8_t>;
-  t.quantize_u16 = quantize<std::uint16_t>;
-  t.dequantize_u8 = dequantize<std::uint8_t>;
-  t.dequantize_u16 = dequantize<std::uint16_t>;
-  t.min_max = min_max;
-  return t;
-}
-
-inline constexpr kernel_set set = table(std::make_index_sequence<8>{}, std::make_index_sequence<16>{});
+struct kernels : scalar::kernels {
+  template <int Bits>
+  static constexpr auto pack_of = pack<Bits>;
+  template <int Bits>
+  static constexpr auto unpack_of = unpack<Bits>;
+  template <int Bits>
+  static constexpr auto quantize_pack_of = quantize_pack<Bits>;
+  template <int Bits>
+  static constexpr auto unpack_dequantize_of = unpack_dequantize<Bits>;
+  template <code_unit Code>
+  static constexpr auto quantize_of = quantize<Code>;
+  template <code_unit Code>
+  static constexpr auto dequantize_of = dequantize<Code>;
+  static constexpr auto min_max_of = min_max;
+};
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::generic

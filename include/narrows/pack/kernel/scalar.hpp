@@ -5,16 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 
 #include <narrows/pack/kernel/convert_scalar.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
-#include <narrows/pack/kernel/rans_scalar.hpp>
-#include <narrows/pack/kernel/runs_scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/reference.hpp>
 
-/// reference.hpp as a kernel set: runs anywhere, needs nothing.
+/// reference.hpp as kernels: runs anywhere, needs nothing.
 namespace narrows::kernel::scalar {
 inline namespace NARROWS_FLAGS {
 
@@ -77,45 +74,26 @@ inline bool min_max(const float* x, std::size_t n, float& low, float& high) noex
   return finite;
 }
 
-template <std::size_t... Narrow, std::size_t... All>
-[[nodiscard]] constexpr kernel_set table(std::index_sequence<Narrow...>, std::index_sequence<All...>) noexcept
-{
-  return {
-    .name = "scalar",
-    .pack_u8 = {pack<std::uint8_t, Narrow + 1>...},
-    .pack_u16 = {pack<std::uint16_t, Narrow + 9>...},
-    .unpack_u8 = {unpack<std::uint8_t, Narrow + 1>...},
-    .unpack_u16 = {unpack<std::uint16_t, Narrow + 9>...},
-    .quantize_pack = {quantize_pack<All + 1>...},
-    .unpack_dequantize = {unpack_dequantize<All + 1>...},
-    .quantize_u8 = quantize<std::uint8_t>,
-    .quantize_u16 = quantize<std::uint16_t>,
-    .dequantize_u8 = dequantize<std::uint8_t>,
-    .dequantize_u16 = dequantize<std::uint16_t>,
-    .quantize_each_u8 = nullptr,
-    .quantize_each_u16 = nullptr,
-    .dequantize_each_u8 = nullptr,
-    .dequantize_each_u16 = nullptr,
-    .widen_half = widen_half,
-    .narrow_half = narrow_half,
-    .widen_bfloat = widen_bfloat,
-    .narrow_bfloat = narrow_bfloat,
-    .min_max = min_max,
-    .compress_u8 = compress<std::uint8_t>,
-    .compress_u16 = compress<std::uint16_t>,
-    .expand_u8 = expand<std::uint8_t>,
-    .expand_u16 = expand<std::uint16_t>,
-    .count_ones = count_ones,
-    .encode_runs_u8 = encode_runs_block<runs::runs_steps, std::uint8_t>,
-    .encode_runs_u16 = encode_runs_block<runs::runs_steps, std::uint16_t>,
-    .decode_runs_u8 = decode_runs_block<runs::runs_steps, std::uint8_t>,
-    .decode_runs_u16 = decode_runs_block<runs::runs_steps, std::uint16_t>,
-    .rans_encode = rans_encode,
-    .rans_decode = rans_decode,
-  };
-}
-
-inline constexpr kernel_set set = table(std::make_index_sequence<8>{}, std::make_index_sequence<16>{});
+/// These functions by the names that make_set (kernel_use.hpp) looks for.
+struct kernels : conversions {
+  template <int Bits>
+  static constexpr auto pack_of = pack<code_t<Bits>, Bits>;
+  template <int Bits>
+  static constexpr auto unpack_of = unpack<code_t<Bits>, Bits>;
+  template <int Bits>
+  static constexpr auto quantize_pack_of = quantize_pack<Bits>;
+  template <int Bits>
+  static constexpr auto unpack_dequantize_of = unpack_dequantize<Bits>;
+  template <code_unit Code>
+  static constexpr auto quantize_of = quantize<Code>;
+  template <code_unit Code>
+  static constexpr auto dequantize_of = dequantize<Code>;
+  template <code_unit Code>
+  static constexpr auto quantize_each_of = nullptr;
+  template <code_unit Code>
+  static constexpr auto dequantize_each_of = nullptr;
+  static constexpr auto min_max_of = min_max;
+};
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::scalar

@@ -103,9 +103,8 @@ NARROWS_OP void dequantize16(vec codes, const values<false>& by, float* to)
 }
 
 inline constexpr bool has_streams = false;   // its rows of 16-bit codes are half a cache line
+using scalar::conversions;
 #include <narrows/pack/kernel/body.hpp>
-
-inline constexpr kernel_set set = table("sse4_1");
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::sse4_1

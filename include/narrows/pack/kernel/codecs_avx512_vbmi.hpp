@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <narrows/pack/kernel/avx512.hpp>
+#include <narrows/pack/kernel/codecs_avx2.hpp>
+#include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/rans_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/runs_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
@@ -12,7 +13,7 @@
 
 #define NARROWS_TARGET [[gnu::target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]]
 
-/// AVX-512 with VBMI2: byte compress and expand for sparse streams; the rest is avx512's.
+/// AVX-512 with VBMI2: byte compress and expand for the codecs. Blocks are packed as avx512 does.
 namespace narrows::kernel::avx512_vbmi {
 inline namespace NARROWS_FLAGS {
 
@@ -76,9 +77,9 @@ NARROWS_TARGET inline std::size_t expand_u16(const std::uint8_t* mask, std::size
   return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);
 }
 
-inline constexpr kernel_set set = [] {
-  kernel_set t = avx512::set;
-  t.name = "avx512_vbmi";
+[[nodiscard]] constexpr kernel_set with_codecs(kernel_set t) noexcept
+{
+  t = avx2::with_codecs(t);
   t.compress_u8 = compress_u8;
   t.compress_u16 = compress_u16;
   t.expand_u8 = expand_u8;
@@ -86,7 +87,7 @@ inline constexpr kernel_set set = [] {
   t.rans_encode = rans_encode;
   t.rans_decode = rans_decode;
   return with_runs<runs_steps>(t);
-}();
+}
 
 }  // namespace NARROWS_FLAGS
 }  // namespace narrows::kernel::avx512_vbmi
