@@ -181,7 +181,7 @@ bool quantize_pack_floats(
       codes.end_at(n);
       pack_tail(with, codes, n, bits, out);
     } else {
-      Code codes[group_step];
+      alignas(64) Code codes[group_step];
       finite = quantize_range(with, x.data(), i, n, map, bits, codes) && finite;
       pack_with(with, std::span<const Code>(codes, n), bits, out);
     }
@@ -203,7 +203,7 @@ void unpack_dequantize_floats(
       n = length / block_values * block_values;
       with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, n / block_values, *scale, out.data() + i);
     } else {
-      Code codes[group_step];
+      alignas(64) Code codes[group_step];
       unpack_with(with, packed, bits, std::span(codes, n));
       dequantize_range(with, codes, i, n, map, out.data());
     }
