@@ -45,7 +45,7 @@ LEVELS = ["v2", "v3", "v4"]
 WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16]
 WORKING_SETS = {"L1": "16 KiB of floats", "L2": "1 MiB of floats", "L3": "8 MiB of floats", "DRAM": "256 MiB of floats"}
 # Fastest first; a limit of several ways is shown as one. The last four would take minutes beyond the caches.
-CONTENDERS = ["avx512", "avx2", "neon64", "sse4_1", "xnnpack", "onednn", "generic", "scalar", "plain_loop", "scalar_loop"]
+CONTENDERS = ["avx512_relu", "avx512", "avx2_relu", "avx2", "neon64_relu", "neon64", "sse4_1", "xnnpack", "onednn", "generic", "scalar", "plain_loop", "scalar_loop"]
 CACHED_ONLY = CONTENDERS[-4:]
 
 
@@ -104,6 +104,41 @@ Made again by `tools/measure.py executor`.
     return text
 
 
+def with_spread(times):
+    times = sorted(times)
+    middle, spread = statistics.median(times), (times[len(times) * 3 // 4] - times[len(times) // 4]) / 2
+    return f"{middle:.1f}" if spread < 0.05 * middle else f"{middle:.1f} ± {spread:.1f}"
+
+
+def shape_tables(rows):
+    """Packing of shapes that are not one scale and whole blocks, and finding a range."""
+    text = "\n## Scales per channel, and short tensors\n\n"
+    text += "Through `quantize_pack` and `unpack_dequantize` as an engine calls them: 1 MiB of floats where not said; in brackets the speed\n"
+    text += "beside one scale per tensor, for the short ones (n values) beside n = 1024.\n\n"
+    columns = [(op, width) for op in ("shape_pack", "shape_unpack") for width in (4, 12)]
+    text += "| | " + " | ".join(f"{op.removeprefix('shape_')}, {width} bits" for op, width in columns) + " |\n| --- |" + " --- |" * len(columns) + "\n"
+    shapes = [who for op, who, width, where in rows if (op, width) == columns[0]]
+    for who in shapes:
+        cells = []
+        for op, width in columns:
+            times, base = (rows[op, name, width, "L2"] for name in (who, "n_1024" if who.startswith("n_") else "per_tensor"))
+            share = "" if base is times else f" ({100 * statistics.median(base) / statistics.median(times):.0f} %)"
+            cells.append(with_spread(times) + share)
+        text += f"| {who} | " + " | ".join(cells) + " |\n"
+    text += "\n## Finding a range\n\nIn brackets the share of the limit of packing at 1 bit, which reads the same.\n\n"
+    places = ["L2", "DRAM"]
+    text += "| | " + " | ".join(WORKING_SETS[where] for where in places) + " |\n| --- |" + " --- |" * len(places) + "\n"
+    for who in ("min_max", "laplace", "histogram"):
+        cells = []
+        for where in places:
+            limit = min(statistics.median(times) for (op, name, width, at), times in rows.items()
+                        if (op, width, at) == ("quantize_pack", 1, where) and name.startswith("limit"))
+            times = rows["range", who, 4, where]
+            cells.append(f"{with_spread(times)} ({100 * limit / statistics.median(times):.0f} %)")
+        text += f"| {who} | " + " | ".join(cells) + " |\n"
+    return text
+
+
 def kernel_table(rows, operation, working_set):
     """One table: ns per 1000 values by contender and width, with the share of the limit that ours reach."""
     text = f"\n### {WORKING_SETS[working_set]}\n\n| | " + " | ".join(map(str, WIDTHS)) + " |\n| --- |" + " --- |" * len(WIDTHS) + "\n"
@@ -121,10 +156,8 @@ def kernel_table(rows, operation, working_set):
             if not times:
                 cells.append("")
                 continue
-            times = sorted(times)
-            middle, spread = statistics.median(times), (times[len(times) * 3 // 4] - times[len(times) // 4]) / 2
-            cell = f"{middle:.1f}" if spread < 0.05 * middle else f"{middle:.1f} ± {spread:.1f}"
-            if limits[width] and who in ("avx512", "avx2", "neon64"):
+            middle, cell = statistics.median(times), with_spread(times)
+            if limits[width] and who.removesuffix("_relu") in ("avx512", "avx2", "neon64"):
                 cell += f" ({100 * limits[width] / middle:.0f} %)"
             cells.append(cell)
         if any(cells):
@@ -137,9 +170,9 @@ def kernels(how):
     widths = "|".join(map(str, WIDTHS))
     rows = collections.defaultdict(list)
     for where in WORKING_SETS:
-        left_out = "|avx512_vbmi" + ("" if where in ("L1", "L2") else "|" + "|".join(CACHED_ONLY))
+        left_out = ["avx512_vbmi", "sse4_1_relu", "generic_relu", "scalar_relu", "avx512_vbmi_relu"] + (CACHED_ONLY if where in ("L3", "DRAM") else [])
         wanted = [name for name in output_of([program, "--benchmark_list_tests", f"--benchmark_filter=_u({widths})/.*/{where}$"]).split()
-                  if name.split("/")[1] not in left_out.split("|")]
+                  if name.split("/")[1] not in left_out]
         answer = output_of([program, f"--benchmark_filter=^({'|'.join(wanted)})$", "--benchmark_format=json", "--benchmark_repetitions=7",
                             "--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.01"])
         for row in json.loads(answer)["benchmarks"]:
@@ -153,7 +186,8 @@ ns per 1000 float32 values by width in bits, one thread, processor time, median 
 quartiles where that is 5 % or more). *limit* moves the same bytes and computes nothing, in the fastest of five ways; in brackets, the share of it that a
 kernel reaches. Every contender's answers are compared with the reference before it is timed. `xnnpack` and `onednn` are given the range, as ours are.
 `plain_loop` is the block layout in loops for a vectoriser (-O3 -march=native), `scalar_loop` a linear stream, value by value (-O2).
-`avx512` also packs where `avx512_vbmi` is in use. {processor()}; {output_of(["g++", "--version"]).splitlines()[0]}.
+`avx512` also packs where `avx512_vbmi` is in use; `_relu` is packing by levels whose first is 0, as after a ReLU, the other rows by levels
+of both signs. {processor()}; {output_of(["g++", "--version"]).splitlines()[0]}.
 Made again by `tools/measure.py kernels`.
 
 ![Speed of packing by width](kernels_pack.svg)
@@ -164,7 +198,7 @@ Made again by `tools/measure.py kernels`.
         text += f"\n## {title}\n"
         for where in WORKING_SETS:
             text += kernel_table(rows, operation, where)
-    return text
+    return text + shape_tables(rows)
 
 
 def codecs(how):

@@ -11,8 +11,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 WIDTHS = range(1, 17)
 CORES = {"neoverse-n1": "Neoverse N1", "cortex-a55": "Cortex-A55"}
 COMPILERS = {"g++": ["aarch64-linux-gnu-g++"], "clang++": ["clang++-14", "--target=aarch64-linux-gnu"]}
-# What each operation is called in the source, and the instruction that it has once per four values.
-OPERATIONS = {"quantize_pack": ("Quantise and pack", r"fcvt[a-z]+"), "unpack_dequantize": ("Unpack and dequantise", r"[su]cvtf")}
+# What each operation is called in the source, the instruction that it has once per four values, and how many quick loops there
+# are: packing has one for zero = 0 and one for any. A slower one, for values that are not finite or far outside the levels, may
+# follow, inlined or not.
+OPERATIONS = {"quantize_pack": ("Quantise and pack: zero = 0 / any zero", r"fcvt[a-z]+", 2), "unpack_dequantize": ("Unpack and dequantise", r"[su]cvtf", 1)}
 SOURCE = """#include <narrows/pack/kernel/neon64.hpp>
 namespace narrows {
 #define INSTANTIATE(B) \\
@@ -80,14 +82,14 @@ def cycles(mca, core, body):
 
 
 def estimates(mca, compiler):
-    """(operation, core, width) -> cycles per 16 values of each loop, fewest first"""
+    """(operation, core, width) -> cycles per 16 values of each quick loop, fewest first"""
     text = assembly(compiler)
     found = {}
-    for operation, (_, marker) in OPERATIONS.items():
+    for operation, (_, marker, quick) in OPERATIONS.items():
         for width in WIDTHS:
             loops = inner_loops(function(text, operation, width), marker)
             for core in CORES:
-                found[operation, core, width] = sorted(cycles(mca, core, body) * 4 / marks for body, marks in loops)
+                found[operation, core, width] = sorted(cycles(mca, core, body) * 4 / marks for body, marks in loops)[:quick]
     return found
 
 
@@ -103,7 +105,7 @@ Cycles per 16 values by width in bits, of each inner loop of a kernel as llvm-mc
 every branch foreseen. Estimates, not measurements. Compiled with -O3 by {"; ".join(compilers.values())}.
 Made again by `tools/measure.py neon`.
 """
-    for operation, (title, _) in OPERATIONS.items():
+    for operation, (title, _, _) in OPERATIONS.items():
         text += f"\n### {title}\n\n| | " + " | ".join(map(str, WIDTHS)) + " |\n| --- |" + " --- |" * len(WIDTHS) + "\n"
         for core, core_title in CORES.items():
             for name, found in by_compiler.items():

@@ -6,7 +6,8 @@ from svg_plot import Categories, Linear, Log, Panel, figure
 
 # Colour, marker, dash of the line; a dash of None draws no line.
 KERNELS = {
-    "limit": ("grey", "", "5 4"), "avx512": ("blue", "dot", ""), "avx2": ("sky", "square", ""), "neon64": ("blue", "dot", ""), "sse4_1": ("green", "diamond", ""),
+    "limit": ("grey", "", "5 4"), "avx512": ("blue", "dot", ""), "avx2": ("sky", "square", ""), "neon64": ("blue", "dot", ""),
+    "avx512_relu": ("blue", "dot", "4 2"), "avx2_relu": ("sky", "square", "4 2"), "neon64_relu": ("blue", "dot", "4 2"), "sse4_1": ("green", "diamond", ""),
     "plain_loop": ("orange", "square", "2 3"), "scalar_loop": ("red", "dot", "2 3"), "xnnpack": ("pink", "diamond", None), "onednn": ("grey", "ring", None),
 }
 KERNEL_FIGURES = {"Quantise and pack": "kernels_pack.svg", "Unpack and dequantise": "kernels_unpack.svg"}

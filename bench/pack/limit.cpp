@@ -62,8 +62,8 @@ template <int Unroll, bool Stream, int Ahead>
 void add(contenders& to, const std::string& name)
 {
   for (int bits = 1; bits <= 16; ++bits) {
-    to.pack.push_back({name, bits, promise::nothing, [bits](const float* x, std::size_t n, std::uint8_t* out) { read_much<Unroll, Stream, Ahead>(x, n, bits, out); }});
-    to.unpack.push_back({name, bits, promise::nothing, [bits](const std::uint8_t* packed, std::size_t n, float* out) { write_much<Unroll, Stream, Ahead>(packed, n, bits, out); }});
+    to.pack.push_back({name, bits, task_levels(bits), promise::nothing, [bits](const float* x, std::size_t n, std::uint8_t* out) { read_much<Unroll, Stream, Ahead>(x, n, bits, out); }});
+    to.unpack.push_back({name, bits, task_levels(bits), promise::nothing, [bits](const std::uint8_t* packed, std::size_t n, float* out) { write_much<Unroll, Stream, Ahead>(packed, n, bits, out); }});
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rows are named quantize_pack_u<bits>/<contender>/<working set>. Before anything is timed, each contender's answers are
+// Rows are named quantize_pack_u<bits>/<contender>/<working set>, beside them shape_... and range_... (contender.hpp). Before anything is timed, each contender's answers are
 // compared with the reference. Run with --benchmark_enable_random_interleaving and repetitions, and compare within one run.
 #include <algorithm>
 #include <cstdio>
@@ -61,7 +61,7 @@ void check(const contenders& all, const float* x)
   std::vector<float> expected_values(n);
   for (const auto& c : all.pack) {
     if (c.gives == promise::nothing) continue;
-    const auto levels = task_levels(c.bits);
+    const auto levels = c.levels;
     std::span<std::uint8_t> to(expected.get(), packed_bytes(n, c.bits));
     reference::quantize_pack({x, n}, levels, c.bits, to);
     std::vector<std::uint8_t> linear;
@@ -76,7 +76,7 @@ void check(const contenders& all, const float* x)
   }
   for (const auto& c : all.unpack) {
     if (c.takes == promise::nothing) continue;
-    const auto levels = task_levels(c.bits);
+    const auto levels = c.levels;
     std::span<std::uint8_t> from(packed.get(), packed_bytes(n, c.bits));
     reference::quantize_pack({x, n}, levels, c.bits, from);
     reference::unpack_dequantize(from, levels, c.bits, expected_values);
@@ -92,15 +92,14 @@ void check(const contenders& all, const float* x)
   }
 }
 
-template <class Run>
-void row(const std::string& op, int bits, const std::string& name, const working_set& set, Run run)
+void row(const timed& what)
 {
-  benchmark::RegisterBenchmark((op + "_u" + std::to_string(bits) + "/" + name + "/" + set.name).c_str(), [=](benchmark::State& state) {
+  benchmark::RegisterBenchmark(what.name.c_str(), [what](benchmark::State& state) {
     for (auto _ : state) {
-      run();
+      what.run();
       benchmark::ClobberMemory();
     }
-    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * set.values));
+    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * what.values));
   });
 }
 
@@ -133,11 +132,16 @@ int main(int argc, char** argv)
   add_onednn(all);
 #endif
   check(all, x.get());
+  const auto named = [](const char* op, int bits, const std::string& who, const working_set& set) {
+    return std::string(op) + "_u" + std::to_string(bits) + "/" + who + "/" + set.name;
+  };
   for (const auto& set : sets) {
     for (const auto& c : all.pack)
-      row("quantize_pack", c.bits, c.name, set, [&x, &packed, &c, &set] { c.run(x.get(), set.values, packed.get()); });
+      row({named("quantize_pack", c.bits, c.name, set), set.values, [&x, &packed, &c, &set] { c.run(x.get(), set.values, packed.get()); }});
     for (const auto& c : all.unpack)
-      row("unpack_dequantize", c.bits, c.name, set, [&back, &packed, &c, &set] { c.run(packed.get(), set.values, back.get()); });
+      row({named("unpack_dequantize", c.bits, c.name, set), set.values, [&back, &packed, &c, &set] { c.run(packed.get(), set.values, back.get()); }});
   }
+  for (const auto& what : shape_rows(x.get(), packed.get(), back.get())) row(what);
+  for (const auto& what : range_rows(x.get(), most)) row(what);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -65,8 +65,8 @@ void add_onednn(contenders& to)
   const auto levels = task_levels(8);
   const auto pack = std::make_shared<by_length>(type::f32, type::u8, 1.0F / levels.scale, 0, levels.zero);
   const auto unpack = std::make_shared<by_length>(type::u8, type::f32, levels.scale, levels.zero, 0);
-  to.pack.push_back({"onednn", 8, promise::block_layout, [pack](const float* x, std::size_t n, std::uint8_t* out) { (*pack)(x, n, out); }});
-  to.unpack.push_back({"onednn", 8, promise::block_layout, [unpack](const std::uint8_t* packed, std::size_t n, float* out) { (*unpack)(packed, n, out); }});
+  to.pack.push_back({"onednn", 8, task_levels(8), promise::block_layout, [pack](const float* x, std::size_t n, std::uint8_t* out) { (*pack)(x, n, out); }});
+  to.unpack.push_back({"onednn", 8, task_levels(8), promise::block_layout, [unpack](const std::uint8_t* packed, std::size_t n, float* out) { (*unpack)(packed, n, out); }});
 }
 
 }  // namespace narrows::bench

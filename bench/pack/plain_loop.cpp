@@ -55,8 +55,8 @@ template <int Bits>
 void add(contenders& to)
 {
   const auto levels = task_levels(Bits);
-  to.pack.push_back({"plain_loop", Bits, promise::block_layout, [=](const float* x, std::size_t n, std::uint8_t* out) { pack_plain<Bits>(x, n, levels, out); }});
-  to.unpack.push_back({"plain_loop", Bits, promise::block_layout, [=](const std::uint8_t* packed, std::size_t n, float* out) { unpack_plain<Bits>(packed, n, levels, out); }});
+  to.pack.push_back({"plain_loop", Bits, task_levels(Bits), promise::block_layout, [=](const float* x, std::size_t n, std::uint8_t* out) { pack_plain<Bits>(x, n, levels, out); }});
+  to.unpack.push_back({"plain_loop", Bits, task_levels(Bits), promise::block_layout, [=](const std::uint8_t* packed, std::size_t n, float* out) { unpack_plain<Bits>(packed, n, levels, out); }});
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ void add_scalar_loop(contenders& to)
 {
   for (int bits = 1; bits <= 16; ++bits) {
     const auto levels = task_levels(bits);
-    to.pack.push_back({"scalar_loop", bits, promise::linear_layout, [=](const float* x, std::size_t n, std::uint8_t* out) { pack_scalar(x, n, bits, levels, out); }});
-    to.unpack.push_back({"scalar_loop", bits, promise::linear_layout, [=](const std::uint8_t* packed, std::size_t n, float* out) { unpack_scalar(packed, n, bits, levels, out); }});
+    to.pack.push_back({"scalar_loop", bits, task_levels(bits), promise::linear_layout, [=](const float* x, std::size_t n, std::uint8_t* out) { pack_scalar(x, n, bits, levels, out); }});
+    to.unpack.push_back({"scalar_loop", bits, task_levels(bits), promise::linear_layout, [=](const std::uint8_t* packed, std::size_t n, float* out) { unpack_scalar(packed, n, bits, levels, out); }});
   }
 }
 

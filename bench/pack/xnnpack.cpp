@@ -35,12 +35,12 @@ void add_xnnpack(contenders& to)
   const auto levels = task_levels(8);
   xnn_operator_t made = nullptr;
   must(xnn_create_convert_nc_f32_qu8(1, 1, 1, levels.scale, static_cast<std::uint8_t>(levels.zero), 0, 255, 0, &made));
-  to.pack.push_back({"xnnpack", 8, promise::block_layout, [op = own(made)](const float* x, std::size_t n, std::uint8_t* out) {
+  to.pack.push_back({"xnnpack", 8, task_levels(8), promise::block_layout, [op = own(made)](const float* x, std::size_t n, std::uint8_t* out) {
     must(xnn_setup_convert_nc_f32_qu8(op.get(), n, x, out, nullptr));
     must(xnn_run_operator(op.get(), nullptr));
   }});
   must(xnn_create_convert_nc_qu8_f32(1, 1, 1, levels.scale, static_cast<std::uint8_t>(levels.zero), 0, &made));
-  to.unpack.push_back({"xnnpack", 8, promise::block_layout, [op = own(made)](const std::uint8_t* packed, std::size_t n, float* out) {
+  to.unpack.push_back({"xnnpack", 8, task_levels(8), promise::block_layout, [op = own(made)](const std::uint8_t* packed, std::size_t n, float* out) {
     must(xnn_setup_convert_nc_qu8_f32(op.get(), n, packed, out, nullptr));
     must(xnn_run_operator(op.get(), nullptr));
   }});

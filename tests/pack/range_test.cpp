@@ -128,6 +128,44 @@ TEST(Range, LaplaceClipIsThatOfTheLiterature)
   for (const double z : {0.0, 1e-3, 1.0, 2.718281828, 100.0, 1e9}) EXPECT_NEAR(lambert_w(z) * std::exp(lambert_w(z)), z, 1e-9 * (1 + z));
 }
 
+TEST(Range, LaplaceFitIsTheFormulaAtAnyLength)
+{
+  test::random_source source;
+  for (const bool one_sided : {true, false})
+    for (const std::size_t n : {3U, 31U, 32U, 33U, 1023U, 1024U, 1025U, 4096U, 4097U, 20000U}) {
+      auto x = laplace(n, one_sided, source);
+      for (std::size_t i = 0; i < n; i += 3) x[i] = 0;
+      x[n - 1] = one_sided ? 0.5F : -0.5F;
+      double sum = 0;
+      double distance = 0;
+      std::size_t nonzero = 0;
+      for (const float v : x) {
+        sum += static_cast<double>(v);
+        nonzero += v != 0 ? 1 : 0;
+      }
+      const double mean = sum / static_cast<double>(n);
+      for (const float v : x) distance += std::abs(static_cast<double>(v) - mean);
+      EXPECT_NEAR(detail::sum(x), sum, 1e-5 * (1 + std::abs(sum)));
+      EXPECT_EQ(detail::count_nonzero(x), nonzero);
+      EXPECT_NEAR(detail::sum_of_distances(x, static_cast<float>(mean)), distance, 1e-5 * (1 + distance));
+
+      const auto [low, high] = std::minmax_element(x.begin(), x.end());
+      const double centre = one_sided ? 0 : mean;
+      const double beta = one_sided ? sum / static_cast<double>(nonzero) : distance / static_cast<double>(n);
+      const double clip = laplace_clip(4, one_sided) * beta;
+      const double bottom = one_sided ? 0 : std::max(centre - clip, static_cast<double>(*low));
+      const double top = std::min(centre + clip, static_cast<double>(*high));
+      const auto got = fit_laplace(x, 4);
+      ASSERT_TRUE(got);
+      EXPECT_NEAR(static_cast<double>(got->scale), std::max((top - bottom) / 15, std::abs(bottom) / (max_zero(4) - 1)), 1e-5 * beta) << n;
+    }
+  std::vector<float> wide(100, 1);
+  wide[50] = 0x1p121F;
+  EXPECT_EQ(fit_laplace(wide, 16).error(), errc::bad_range);
+  wide[50] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(fit_laplace(wide, 16).error(), errc::not_finite);
+}
+
 TEST(Range, ClipsBeatMinMaxOnHeavyTails)
 {
   test::random_source source;

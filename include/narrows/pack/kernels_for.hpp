@@ -13,7 +13,7 @@
 
 namespace narrows::detail::inline NARROWS_FLAGS {
 
-/// The kernels of the ISA in use, of which at least what `Use` names is there. (dispatch.hpp says how all of this hangs together.)
+/// The kernels of the ISA in use, of which at least what `Use` names is there. (dispatch.hpp says how it all hangs together.)
 template <kernel::kernel_use Use>
 [[nodiscard]] const kernel_set& kernels_for() noexcept
 {

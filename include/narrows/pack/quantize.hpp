@@ -186,7 +186,7 @@ bool quantize_pack_floats(
       codes.end_at(n);
       pack_tail(with, codes, n, bits, out);
     } else {
-      Code codes[group_step];
+      alignas(64) Code codes[group_step];
       finite = quantize_range(with, x.data(), i, n, map, bits, codes) && finite;
       pack_with(with, std::span<const Code>(codes, n), bits, out);
     }
@@ -208,7 +208,7 @@ void unpack_dequantize_floats(
       n = length / block_values * block_values;
       with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, n / block_values, *scale, out.data() + i);
     } else {
-      Code codes[group_step];
+      alignas(64) Code codes[group_step];
       unpack_with(with, packed, bits, std::span(codes, n));
       dequantize_range(with, codes, i, n, map, out.data());
     }
@@ -270,8 +270,8 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     finite = reference::quantize(x, a, bits, codes);
   else
-    finite = detail::quantize_range(
-      detail::kernels_for<kernel::use_for<Code>(kernel::uses::quantize)>(), x.data(), 0, x.size(), {{&a, 1}, 1}, bits, codes.data());
+    finite = detail::quantize_range(detail::kernels_for<kernel::use_for<Code>(kernel::uses::quantize)>(), x.data(), 0, x.size(),
+      {{&a, 1}, 1}, bits, codes.data());
   return finite ? errc::ok : errc::not_finite;
 }
 
@@ -284,8 +284,8 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     reference::dequantize(codes, a, out);
   else
-    detail::dequantize_range(
-      detail::kernels_for<kernel::use_for<Code>(kernel::uses::dequantize)>(), codes.data(), 0, codes.size(), {{&a, 1}, 1}, out.data());
+    detail::dequantize_range(detail::kernels_for<kernel::use_for<Code>(kernel::uses::dequantize)>(), codes.data(), 0, codes.size(),
+      {{&a, 1}, 1}, out.data());
   return errc::ok;
 }
 

@@ -14,6 +14,7 @@
 #include <narrows/pack/channels_last.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/kernels_for.hpp>
+#include <narrows/pack/moments.hpp>
 #include <narrows/pack/value_source.hpp>
 
 namespace narrows {
@@ -170,19 +171,26 @@ inline namespace NARROWS_FLAGS {
 
 /// Range by the Laplace model, never wider than the data: [0, a] if no value is negative (beta = mean of the non-zero
 /// values), else mean +- a (beta = mean distance from the mean). For where no histogram can be had (histogram.hpp).
-/// Errors: as fit_min_max.
+/// Errors: as fit_min_max; bad_range also for a value beyond 2^120, of which sums might not be finite.
+/// Cost: one pass over `x` if no value is negative, else two.
 [[nodiscard]] inline result<affine, errc> fit_laplace(std::span<const float> x, int bits) noexcept
 {
   if (!is_packable_width(bits)) return errc::bad_width;
   if (x.empty()) return errc::bad_range;
-  float low = 0;
-  float high = 0;
-  if (!detail::range_kernels().min_max(x.data(), x.size(), low, high)) return errc::not_finite;
+  float low = x[0];
+  float high = x[0];
   double sum = 0;
   std::size_t nonzero = 0;
-  for (const float v : x) {
-    sum += static_cast<double>(v);
-    nonzero += v != 0 ? 1 : 0;
+  for (std::size_t first = 0; first < x.size(); first += piece_values) {  // each piece several times, from the first cache
+    const auto part = x.subspan(first, std::min(piece_values, x.size() - first));
+    float part_low = 0;
+    float part_high = 0;
+    if (!detail::min_max_range(detail::range_kernels(), part, 0, part.size(), part_low, part_high)) return errc::not_finite;
+    low = std::min(low, part_low);
+    high = std::max(high, part_high);
+    if (std::max(high, -low) > detail::largest_in_moments) return errc::bad_range;
+    sum += detail::sum(part);
+    if (low >= 0) nonzero += detail::count_nonzero(part);
   }
   if (low >= 0) {
     if (nonzero == 0) return affine_from_range(0, 0, bits);
@@ -190,9 +198,8 @@ inline namespace NARROWS_FLAGS {
     return affine_from_range(0, static_cast<float>(std::min(a, static_cast<double>(high))), bits);
   }
   const double mean = sum / static_cast<double>(x.size());
-  double distance = 0;
-  for (const float v : x) distance += std::abs(static_cast<double>(v) - mean);
-  const double a = laplace_clip(bits, false) * (distance / static_cast<double>(x.size()));
+  const double distance = detail::sum_of_distances(x, static_cast<float>(mean)) / static_cast<double>(x.size());
+  const double a = laplace_clip(bits, false) * distance;
   return affine_from_range(static_cast<float>(std::max(mean - a, static_cast<double>(low))),
                            static_cast<float>(std::min(mean + a, static_cast<double>(high))), bits);
 }

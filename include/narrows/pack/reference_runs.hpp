@@ -134,7 +134,7 @@ constexpr bool take_mask(byte_source& from, mask_form form, std::size_t count, b
   const std::size_t bytes = plane_bytes(count);
   bit_mask which;
   if (form != mask_form::raw)
-    for (std::size_t i = 0; i < plane_bytes(bytes); ++i) which.bytes[i] = from.take();
+    for (auto& eight : std::span(which.bytes).first(plane_bytes(bytes))) eight = from.take();
   for (std::size_t i = 0; i < bytes; ++i) m.bytes[i] = form == mask_form::raw || which[i] ? from.take() : std::uint8_t{0};
   for (std::size_t i = count; i < 8 * bytes; ++i)
     if (m[i]) return false;

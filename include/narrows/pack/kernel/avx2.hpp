@@ -68,6 +68,12 @@ NARROWS_OP vec smaller_words(vec a, vec b) { return _mm256_min_epi16(a, b); }
 NARROWS_OP vec larger_words(vec a, vec b) { return _mm256_max_epi16(a, b); }
 NARROWS_OP bool all_ordered(vecf v) { return _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_ORD_Q)) == 0xFF; }
 #include <narrows/pack/kernel/x86_quantize.hpp>
+NARROWS_OP vec difference(vec a, vec b) { return _mm256_sub_epi32(a, b); }
+NARROWS_OP vecf to_floats(vec ints) { return _mm256_cvtepi32_ps(ints); }
+NARROWS_OP vec lanes_from(int k) { return _mm256_cmpgt_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), all_ints(k - 1)); }
+NARROWS_OP vecf chosen(vec mask, vecf a, vecf b) { return _mm256_blendv_ps(a, b, _mm256_castsi256_ps(mask)); }
+NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm256_blendv_epi8(a, b, mask); }
+#include <narrows/pack/kernel/x86_groups.hpp>
 
 NARROWS_OP void store8(std::uint8_t* to, vec v)
 {
@@ -80,11 +86,12 @@ struct values {
   vecf scale;
   vec zero;
   NARROWS_OP explicit values(const affine& a) : scale(_mm256_set1_ps(a.scale)), zero(_mm256_set1_epi32(a.zero)) {}
+  template <int Part>
   NARROWS_OP void put(float* to, vec codes) const
   {
-    const vecf value = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(codes, zero)), scale);
-    if constexpr (Stream) _mm256_stream_ps(to, value);
-    else _mm256_storeu_ps(to, value);
+    const vecf value = product(to_floats(difference(codes, zero)), scale);
+    if constexpr (Stream) _mm256_stream_ps(to + Part * floats, value);
+    else store_float(to + Part * floats, value);
   }
   NARROWS_OP void end() const
   {
@@ -105,16 +112,16 @@ template <class Values>
 NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
   const vec low = _mm256_set1_epi32(0xFF);
-  by.put(to, both(codes, low));
-  by.put(to + 8, both(_mm256_srli_epi32(codes, 8), low));
-  by.put(to + 16, both(_mm256_srli_epi32(codes, 16), low));
-  by.put(to + 24, _mm256_srli_epi32(codes, 24));
+  by.template put<0>(to, both(codes, low));
+  by.template put<1>(to, both(_mm256_srli_epi32(codes, 8), low));
+  by.template put<2>(to, both(_mm256_srli_epi32(codes, 16), low));
+  by.template put<3>(to, _mm256_srli_epi32(codes, 24));
 }
 template <class Values>
 NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
-  by.put(to, _mm256_unpacklo_epi16(codes, zero()));
-  by.put(to + 8, _mm256_unpackhi_epi16(codes, zero()));
+  by.template put<0>(to, _mm256_unpacklo_epi16(codes, zero()));
+  by.template put<1>(to, _mm256_unpackhi_epi16(codes, zero()));
 }
 
 inline constexpr bool has_streams = true;

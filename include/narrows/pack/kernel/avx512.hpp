@@ -68,6 +68,12 @@ NARROWS_OP vec smaller_words(vec a, vec b) { return _mm512_min_epi16(a, b); }
 NARROWS_OP vec larger_words(vec a, vec b) { return _mm512_max_epi16(a, b); }
 NARROWS_OP bool all_ordered(vecf v) { return _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q) == 0xFFFF; }
 #include <narrows/pack/kernel/x86_quantize.hpp>
+NARROWS_OP vec difference(vec a, vec b) { return _mm512_sub_epi32(a, b); }
+NARROWS_OP vecf to_floats(vec ints) { return _mm512_cvtepi32_ps(ints); }
+NARROWS_OP __mmask16 lanes_from(int k) { return static_cast<__mmask16>(0xFFFFU << k); }
+NARROWS_OP vecf chosen(__mmask16 mask, vecf a, vecf b) { return _mm512_mask_mov_ps(a, mask, b); }
+NARROWS_OP vec chosen(__mmask16 mask, vec a, vec b) { return _mm512_mask_mov_epi32(a, mask, b); }
+#include <narrows/pack/kernel/x86_groups.hpp>
 
 NARROWS_OP vec transpose_pieces(vec v)
 {
@@ -84,11 +90,12 @@ struct values {
   vecf scale;
   vec zero;
   NARROWS_OP explicit values(const affine& a) : scale(_mm512_set1_ps(a.scale)), zero(_mm512_set1_epi32(a.zero)) {}
+  template <int Part>
   NARROWS_OP void put(float* to, vec codes) const
   {
-    const vecf value = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(codes, zero)), scale);
-    if constexpr (Stream) _mm512_stream_ps(to, value);
-    else _mm512_storeu_ps(to, value);
+    const vecf value = product(to_floats(difference(codes, zero)), scale);
+    if constexpr (Stream) _mm512_stream_ps(to + Part * floats, value);
+    else store_float(to + Part * floats, value);
   }
   NARROWS_OP void end() const
   {
@@ -110,16 +117,16 @@ template <class Values>
 NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
   const vec low = _mm512_set1_epi32(0xFF);
-  by.put(to, both(codes, low));
-  by.put(to + 16, both(_mm512_srli_epi32(codes, 8), low));
-  by.put(to + 32, both(_mm512_srli_epi32(codes, 16), low));
-  by.put(to + 48, _mm512_srli_epi32(codes, 24));
+  by.template put<0>(to, both(codes, low));
+  by.template put<1>(to, both(_mm512_srli_epi32(codes, 8), low));
+  by.template put<2>(to, both(_mm512_srli_epi32(codes, 16), low));
+  by.template put<3>(to, _mm512_srli_epi32(codes, 24));
 }
 template <class Values>
 NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
-  by.put(to, _mm512_unpacklo_epi16(codes, zero()));
-  by.put(to + 16, _mm512_unpackhi_epi16(codes, zero()));
+  by.template put<0>(to, _mm512_unpacklo_epi16(codes, zero()));
+  by.template put<1>(to, _mm512_unpackhi_epi16(codes, zero()));
 }
 
 inline constexpr bool has_streams = true;

@@ -15,7 +15,8 @@
 //                                                  a zero >= 0, at 9 to 15 bits at most 32767
 //   store8, store16                                undo that order
 //   values<Stream>(affine), load8, load16          load words in the order that the next two undo
-//   dequantize8, dequantize16                      floats in memory order
+//   dequantize8, dequantize16                      floats in memory order, by values or lane_values
+//   what groups_body.hpp names                     for values of several scales
 //   has_streams                                    whether values<true> writes whole lines, around the caches
 //   conversions                                    of 16-bit floats, a base of `kernels`
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
@@ -289,45 +290,7 @@ NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, 
   return careful.all_finite();
 }
 
-/// Registers that begin in the group's values and may end in those of the next one, which comes after and puts that right.
-template <class Code, class Levels>
-NARROWS_OP void quantize_group(const float* x, std::size_t begin, std::size_t end, std::size_t n, Levels& by, Code* codes)
-{
-  constexpr std::size_t step = vec_bytes / sizeof(Code);
-  std::size_t i = begin;
-  for (; i < end && i + step <= n; i += step) quantize_vec(x + i, by, codes + i);
-  if (i < end) quantize_values(x + i, end - i, by, codes + i);
-}
-
-/// A block whose values have several scales: see kernel_set.
-template <class Code>
-NARROWS_TARGET bool quantize_each(const float* x, std::size_t first, std::size_t n, const level_map& of, int bits, Code* codes) noexcept
-{
-  invalid_flag flag;
-  group_walk walk(of, first);
-  for (std::size_t i = 0; i < n;) {
-    const quantizer q(walk.scale(), bits);
-    if (sizeof(Code) == 2 && q.zero < 0) return false;
-    const std::size_t end = walk.next(i, n);
-    if (q.zero == 0) {
-      quick_levels<false> by(q);
-      quantize_group(x, i, end, n, by, codes);
-    } else {
-      quick_levels<true> by(q);
-      quantize_group(x, i, end, n, by, codes);
-    }
-    i = end;
-  }
-  return !flag.raised();
-}
-
-template <class Code>
-NARROWS_OP void dequantize_vec(const Code* codes, const values<false>& by, float* out)
-{
-  const auto* const from = reinterpret_cast<const std::uint8_t*>(codes);
-  if constexpr (sizeof(Code) == 1) dequantize8(load8(from), by, out);
-  else dequantize16(load16(from), by, out);
-}
+#include <narrows/pack/kernel/groups_body.hpp>
 
 template <class Code>
 NARROWS_TARGET void dequantize(const Code* codes, std::size_t n, const affine& a, float* out) noexcept
@@ -344,21 +307,6 @@ NARROWS_TARGET void dequantize(const Code* codes, std::size_t n, const affine& a
     std::memcpy(last, codes + i, (n - i) * sizeof(Code));
     dequantize_vec(last, by, last_out);
     std::memcpy(out + i, last_out, (n - i) * sizeof(float));
-  }
-}
-
-template <class Code>
-NARROWS_TARGET void dequantize_each(const Code* codes, std::size_t first, std::size_t n, const level_map& of, float* out) noexcept
-{
-  constexpr std::size_t step = vec_bytes / sizeof(Code);
-  group_walk walk(of, first);
-  for (std::size_t i = 0; i < n;) {
-    const affine& a = walk.scale();
-    const values<false> by(a);
-    const std::size_t end = walk.next(i, n);
-    for (; i < end && i + step <= n; i += step) dequantize_vec(codes + i, by, out + i);
-    if (i < end) dequantize(codes + i, end - i, a, out + i);
-    i = end;
   }
 }
 

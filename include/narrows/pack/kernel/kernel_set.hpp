@@ -20,30 +20,6 @@ struct level_map {
   std::size_t inner;
 };
 
-/// Goes from group to group of a level_map. Always inlined: units of all flags share the type.
-class group_walk {
-public:
-  /// Starts at value `first` of the tensor.
-  [[gnu::always_inline]] group_walk(const level_map& of, std::size_t first) noexcept
-    : of_(of), group_(first / of.inner % of.count), left_(of.inner - first % of.inner)
-  {
-  }
-  [[nodiscard, gnu::always_inline]] const affine& scale() const noexcept { return of_.scales[group_]; }
-  /// Where the group ends that holds value i, at n at the latest; goes on to the next one.
-  [[nodiscard, gnu::always_inline]] std::size_t next(std::size_t i, std::size_t n) noexcept
-  {
-    const std::size_t end = n - i < left_ ? n : i + left_;
-    left_ = of_.inner;
-    group_ = group_ + 1 == of_.count ? 0 : group_ + 1;
-    return end;
-  }
-
-private:
-  level_map of_;
-  std::size_t group_;
-  std::size_t left_;
-};
-
 /// Everything that runs differently per ISA, as a table of plain functions; dispatch.hpp picks one table per process.
 ///
 /// Shapes   "blocks" are full blocks of 512 values; "n" is any number of values. Pointers need no alignment; input and

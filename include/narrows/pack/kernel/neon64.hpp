@@ -21,6 +21,9 @@ inline namespace NARROWS_FLAGS {
 
 using vec = uint8x16_t;
 using vecf = float32x4_t;
+using veci = int32x4_t;
+using vecw = int16x8_t;
+inline constexpr std::size_t floats = 4;   // in a register
 inline constexpr std::size_t vec_bytes = 16;
 
 NARROWS_OP vec zero() { return vdupq_n_u8(0); }
@@ -71,6 +74,16 @@ NARROWS_OP vec join(vec word, vec following)
 NARROWS_OP vecf load_float(const float* x) { return vld1q_f32(x); }
 NARROWS_OP void store_float(float* to, vecf v) { vst1q_f32(to, v); }
 NARROWS_OP vecf no_float() { return vdupq_n_f32(0); }
+NARROWS_OP vecf all_floats(float f) { return vdupq_n_f32(f); }
+NARROWS_OP veci all_ints(int i) { return vdupq_n_s32(i); }
+NARROWS_OP vecw words_of(veci a, veci b) { return vmovn_high_s32(vmovn_s32(a), b); }
+NARROWS_OP uint32x4_t lanes_from(int k)
+{
+  constexpr std::int32_t numbers[4] = {0, 1, 2, 3};
+  return vcgeq_s32(vld1q_s32(numbers), vdupq_n_s32(k));
+}
+NARROWS_OP vecf chosen(uint32x4_t mask, vecf a, vecf b) { return vbslq_f32(mask, b, a); }
+NARROWS_OP veci chosen(uint32x4_t mask, veci a, veci b) { return vbslq_s32(mask, b, a); }
 NARROWS_OP vecf smaller(vecf a, vecf b) { return vminq_f32(a, b); }
 NARROWS_OP vecf larger(vecf a, vecf b) { return vmaxq_f32(a, b); }
 // Finite x adds 0; NaN and infinity times 0 are NaN, and stay.
@@ -93,7 +106,11 @@ struct levels {
     const vecf sum = vaddq_f32(vaddq_f32(seen[0], seen[1]), vaddq_f32(seen[2], seen[3]));
     return vminvq_u32(vceqq_f32(sum, sum)) != 0;
   }
-  NARROWS_OP int16x8_t add_zero(int16x8_t words) const { return vqaddq_s16(words, zero16); }
+  template <int Part>
+  NARROWS_OP int16x8_t add_zero(int16x8_t words) const
+  {
+    return vqaddq_s16(words, zero16);
+  }
   /// Rounded product. FMAXNM answers NaN with the other operand, the level of code 0 (the convert alone would make it
   /// 0 before the zero is added); the convert saturates.
   template <int Part>
@@ -137,9 +154,42 @@ struct quick_levels {
     if constexpr (HasZero) return vqaddq_s32(round<Part>(x), zero32);
     else return round<Part>(x);
   }
+  template <int Part>
   NARROWS_OP int16x8_t add_zero(int16x8_t words) const
   {
     if constexpr (HasZero) return vqaddq_s16(words, zero16);
+    else return words;
+  }
+};
+
+/// As quick_levels, where each lane has its own (groups_body.hpp).
+template <bool HasZero>
+struct lane_levels {
+  vecf scale[4];   // the inverse ones
+  int32x4_t zero[4];
+  int16x8_t zero16[2];
+  uint8x16_t largest8;
+  uint16x8_t largest16;
+
+  NARROWS_OP explicit lane_levels(int bits)
+    : largest8(vdupq_n_u8(static_cast<std::uint8_t>(max_code(bits)))), largest16(vdupq_n_u16(static_cast<std::uint16_t>(max_code(bits))))
+  {
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t round(const float* x) const
+  {
+    return vcvtnq_s32_f32(vmulq_f32(vld1q_f32(x + 4 * Part), scale[Part]));
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t shifted(const float* x) const
+  {
+    if constexpr (HasZero) return vqaddq_s32(round<Part>(x), zero[Part]);
+    else return round<Part>(x);
+  }
+  template <int Part>
+  NARROWS_OP int16x8_t add_zero(int16x8_t words) const
+  {
+    if constexpr (HasZero) return vqaddq_s16(words, zero16[Part / 2]);
     else return words;
   }
 };
@@ -150,7 +200,7 @@ NARROWS_OP vec quantize8(const float* x, Levels& by)
 {
   const int16x8_t first = vqmovn_high_s32(vqmovn_s32(by.template round<0>(x)), by.template round<1>(x));
   const int16x8_t second = vqmovn_high_s32(vqmovn_s32(by.template round<2>(x)), by.template round<3>(x));
-  const uint8x16_t bytes = vqmovun_high_s16(vqmovun_s16(by.add_zero(first)), by.add_zero(second));
+  const uint8x16_t bytes = vqmovun_high_s16(vqmovun_s16(by.template add_zero<0>(first)), by.template add_zero<2>(second));
   if constexpr (Bits == 8) return bytes;
   else return vminq_u8(bytes, by.largest8);
 }
@@ -178,27 +228,69 @@ struct values {
     : scale(vdupq_n_f32(a.scale)), zero32(vdupq_n_s32(a.zero)), zero16(vdupq_n_s16(static_cast<std::int16_t>(a.zero)))
   {
   }
-  NARROWS_OP void put(float* to, int32x4_t steps) const { vst1q_f32(to, vmulq_f32(vcvtq_f32_s32(steps), scale)); }
+  template <int Part>
+  NARROWS_OP int16x8_t less_zero(int16x8_t words) const
+  {
+    return vsubq_s16(words, zero16);
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t less_zero(int32x4_t steps) const
+  {
+    return vsubq_s32(steps, zero32);
+  }
+  template <int Part>
+  NARROWS_OP void put(float* to, int32x4_t steps) const
+  {
+    vst1q_f32(to + 4 * Part, vmulq_f32(vcvtq_f32_s32(steps), scale));
+  }
   NARROWS_OP void end() const {}
+};
+
+/// As values, where each lane has its own (groups_body.hpp).
+template <bool HasZero>
+struct lane_values {
+  vecf scale[4];
+  int32x4_t zero[4];
+  int16x8_t zero16[2];
+
+  template <int Part>
+  NARROWS_OP int16x8_t less_zero(int16x8_t words) const
+  {
+    if constexpr (HasZero) return vsubq_s16(words, zero16[Part / 2]);
+    else return words;
+  }
+  template <int Part>
+  NARROWS_OP int32x4_t less_zero(int32x4_t steps) const
+  {
+    if constexpr (HasZero) return vsubq_s32(steps, zero[Part]);
+    else return steps;
+  }
+  template <int Part>
+  NARROWS_OP void put(float* to, int32x4_t steps) const
+  {
+    vst1q_f32(to + 4 * Part, vmulq_f32(vcvtq_f32_s32(steps), scale[Part]));
+  }
 };
 
 NARROWS_OP vec load8(const std::uint8_t* from) { return load(from); }
 NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
-NARROWS_OP void dequantize16(vec codes, const values<false>& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
   const uint16x8_t words = vreinterpretq_u16_u8(codes);
-  by.put(to, vsubq_s32(vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words))), by.zero32));
-  by.put(to + 4, vsubq_s32(vreinterpretq_s32_u32(vmovl_high_u16(words)), by.zero32));
+  by.template put<0>(to, by.template less_zero<0>(vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)))));
+  by.template put<1>(to, by.template less_zero<1>(vreinterpretq_s32_u32(vmovl_high_u16(words))));
 }
 /// A byte less a zero of at most 32000 either way fits 16 bits: half the subtractions.
-NARROWS_OP void dequantize8(vec codes, const values<false>& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
-  const int16x8_t low = vsubq_s16(vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(codes))), by.zero16);
-  const int16x8_t high = vsubq_s16(vreinterpretq_s16_u16(vmovl_high_u8(codes)), by.zero16);
-  by.put(to, vmovl_s16(vget_low_s16(low)));
-  by.put(to + 4, vmovl_high_s16(low));
-  by.put(to + 8, vmovl_s16(vget_low_s16(high)));
-  by.put(to + 12, vmovl_high_s16(high));
+  const int16x8_t low = by.template less_zero<0>(vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(codes))));
+  const int16x8_t high = by.template less_zero<2>(vreinterpretq_s16_u16(vmovl_high_u8(codes)));
+  by.template put<0>(to, vmovl_s16(vget_low_s16(low)));
+  by.template put<1>(to, vmovl_high_s16(low));
+  by.template put<2>(to, vmovl_s16(vget_low_s16(high)));
+  by.template put<3>(to, vmovl_high_s16(high));
 }
 
 inline constexpr bool has_streams = false;

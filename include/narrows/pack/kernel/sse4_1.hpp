@@ -66,6 +66,12 @@ NARROWS_OP vec smaller_words(vec a, vec b) { return _mm_min_epi16(a, b); }
 NARROWS_OP vec larger_words(vec a, vec b) { return _mm_max_epi16(a, b); }
 NARROWS_OP bool all_ordered(vecf v) { return _mm_movemask_ps(_mm_cmpord_ps(v, v)) == 0xF; }
 #include <narrows/pack/kernel/x86_quantize.hpp>
+NARROWS_OP vec difference(vec a, vec b) { return _mm_sub_epi32(a, b); }
+NARROWS_OP vecf to_floats(vec ints) { return _mm_cvtepi32_ps(ints); }
+NARROWS_OP vec lanes_from(int k) { return _mm_cmpgt_epi32(_mm_setr_epi32(0, 1, 2, 3), all_ints(k - 1)); }
+NARROWS_OP vecf chosen(vec mask, vecf a, vecf b) { return _mm_blendv_ps(a, b, _mm_castsi128_ps(mask)); }
+NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm_blendv_epi8(a, b, mask); }
+#include <narrows/pack/kernel/x86_groups.hpp>
 
 NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
 NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
@@ -75,9 +81,10 @@ struct values {
   vecf scale;
   vec zero;
   NARROWS_OP explicit values(const affine& a) : scale(_mm_set1_ps(a.scale)), zero(_mm_set1_epi32(a.zero)) {}
+  template <int Part>
   NARROWS_OP void put(float* to, vec codes) const
   {
-    _mm_storeu_ps(to, _mm_mul_ps(_mm_cvtepi32_ps(_mm_sub_epi32(codes, zero)), scale));
+    store_float(to + Part * floats, product(to_floats(difference(codes, zero)), scale));
   }
   NARROWS_OP void end() const {}
 };
@@ -88,18 +95,20 @@ NARROWS_OP vec load8(const std::uint8_t* from)
   return _mm_shuffle_epi8(load(from), _mm_setr_epi32(0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703));
 }
 NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
-NARROWS_OP void dequantize8(vec codes, const values<false>& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
   const vec low = _mm_set1_epi32(0xFF);
-  by.put(to, both(codes, low));
-  by.put(to + 4, both(_mm_srli_epi32(codes, 8), low));
-  by.put(to + 8, both(_mm_srli_epi32(codes, 16), low));
-  by.put(to + 12, _mm_srli_epi32(codes, 24));
+  by.template put<0>(to, both(codes, low));
+  by.template put<1>(to, both(_mm_srli_epi32(codes, 8), low));
+  by.template put<2>(to, both(_mm_srli_epi32(codes, 16), low));
+  by.template put<3>(to, _mm_srli_epi32(codes, 24));
 }
-NARROWS_OP void dequantize16(vec codes, const values<false>& by, float* to)
+template <class Values>
+NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
-  by.put(to, _mm_unpacklo_epi16(codes, zero()));
-  by.put(to + 4, _mm_unpackhi_epi16(codes, zero()));
+  by.template put<0>(to, _mm_unpacklo_epi16(codes, zero()));
+  by.template put<1>(to, _mm_unpackhi_epi16(codes, zero()));
 }
 
 inline constexpr bool has_streams = false;   // its rows of 16-bit codes are half a cache line

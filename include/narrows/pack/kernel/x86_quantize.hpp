@@ -39,13 +39,18 @@ struct levels {
     note(seen[Part], value);
     return sum(rounded(smaller(larger(product(value, inverse), low), high)), zero32);
   }
-  NARROWS_OP vec add_zero(vec words) const { return saturated_sum(words, zero16); }
+  template <int Part>
+  NARROWS_OP vec add_zero(vec words) const
+  {
+    return saturated_sum(words, zero16);
+  }
 };
 
 /// For values whose products fit an int32: the convert says in MXCSR if one does not. Up to 8 bits any zero will do, for more it
 /// must not be negative; without one (HasZero false, as after a ReLU) there is nothing to add.
 template <bool HasZero>
 struct quick_levels {
+  static constexpr bool has_zero = HasZero;
   vecf inverse;
   vec zero16, zero32, largest8, largest16;
 
@@ -67,6 +72,7 @@ struct quick_levels {
     else
       return sum(smaller_ints(round<Part>(x), all_ints(0x40000000)), zero32);
   }
+  template <int Part>
   NARROWS_OP vec add_zero(vec words) const
   {
     if constexpr (HasZero)
@@ -81,8 +87,8 @@ struct quick_levels {
 template <int Bits, class Levels>
 NARROWS_OP vec quantize8(const float* x, Levels& by)
 {
-  const vec first = by.add_zero(narrow(by.template round<0>(x), by.template round<1>(x)));
-  const vec second = by.add_zero(narrow(by.template round<2>(x), by.template round<3>(x)));
+  const vec first = by.template add_zero<0>(narrow(by.template round<0>(x), by.template round<1>(x)));
+  const vec second = by.template add_zero<2>(narrow(by.template round<2>(x), by.template round<3>(x)));
   const vec bytes = narrow_to_bytes(first, second);
   if constexpr (Bits == 8)
     return bytes;
@@ -95,12 +101,12 @@ NARROWS_OP vec quantize16(const float* x, levels& by)
 {
   return narrow_to_unsigned(by.clamp<0>(x), by.clamp<1>(x));
 }
-template <int Bits, bool HasZero>
-NARROWS_OP vec quantize16(const float* x, const quick_levels<HasZero>& by)
+template <int Bits, class Levels>
+NARROWS_OP vec quantize16(const float* x, const Levels& by)
 {
-  if constexpr (HasZero && Bits != any_width && Bits < 16) {
+  if constexpr (Levels::has_zero && Bits != any_width && Bits < 16) {
     // What saturates to 16 bits lies beyond the levels before and after a zero of at most 32767 is added.
-    const vec sums = by.add_zero(narrow(by.template round<0>(x), by.template round<1>(x)));
+    const vec sums = by.template add_zero<0>(narrow(by.template round<0>(x), by.template round<1>(x)));
     return smaller_words(larger_words(sums, zero()), by.largest16);
   } else {
     const vec words = narrow_to_unsigned(by.template shifted<0>(x), by.template shifted<1>(x));
