@@ -226,6 +226,26 @@ TEST_P(Kernel, DequantisesLikeTheReference)
   });
 }
 
+// What is part of a large output is written around the caches, where it lies on a line's border.
+TEST_P(Kernel, DequantisesPartsOfLargeOutputsAsItDoesSmallOnes)
+{
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    const affine a{0.37F, 5};
+    for (const std::size_t n : {1U, 64U, 100U, 4096U, 5000U})
+      for (const std::size_t offset : {0U, 3U}) {
+        const auto codes = test::random_codes<code>(n, bits, source);
+        std::vector<float> expected(n);
+        reference::dequantize(std::span<const code>(codes), a, expected);
+        aligned_vector<float> out(n + 2 * 16, -1.0F);
+        detail::dequantize_range<code>(set, codes.data(), 0, n, {{&a, 1}, 1}, out.data() + offset, true);
+        EXPECT_TRUE(std::equal(expected.begin(), expected.end(), out.begin() + static_cast<std::ptrdiff_t>(offset)));
+        for (std::size_t i = 0; i < offset; ++i) EXPECT_EQ(out[i], -1.0F);
+        for (std::size_t i = offset + n; i < out.size(); ++i) EXPECT_EQ(out[i], -1.0F);
+      }
+  });
+}
+
 #if defined(__x86_64__)   // others have no such size, and an emulator takes its time
 // From some size on kernels write around the caches, where the output starts on a line's border. Short runs, held against
 // the reference above, say what is right.

@@ -149,10 +149,10 @@ private:
     bool said = false;
     if constexpr (sizeof(Code) == 1) {
       said = set_.quantize_u8(x.data(), x.size(), q, got.data());
-      set_.dequantize_u8(wanted.data(), x.size(), a, values.data());
+      set_.dequantize_u8(wanted.data(), x.size(), a, values.data(), false);
     } else {
       said = set_.quantize_u16(x.data(), x.size(), q, got.data());
-      set_.dequantize_u16(wanted.data(), x.size(), a, values.data());
+      set_.dequantize_u16(wanted.data(), x.size(), a, values.data(), false);
     }
     expect(said == finite && same_bits(got, wanted), "quantise", bits);
     expect(same_bits(values, back), "dequantise", bits);

@@ -103,9 +103,10 @@ bool quantize_range(
   return finite;
 }
 
+/// `stream` as in kernel_set.
 template <code_unit Code>
-void dequantize_range(
-  const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map, float* out) noexcept
+void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map, float* out,
+  bool stream = false) noexcept
 {
   if (map.inner == 1 && map.scales.size() > 1) return dequantize_channels(codes, map.first + first, n, map.scales, out + first);
   const std::size_t end = first + n;
@@ -123,9 +124,9 @@ void dequantize_range(
     if (length < shortest_call)
       kernel::scalar::dequantize(from, length, *scale, out + i);
     else if constexpr (sizeof(Code) == 1)
-      with.dequantize_u8(from, length, *scale, out + i);
+      with.dequantize_u8(from, length, *scale, out + i, stream);
     else
-      with.dequantize_u16(from, length, *scale, out + i);
+      with.dequantize_u16(from, length, *scale, out + i, stream);
     i += length;
   }
 }
@@ -151,7 +152,7 @@ template <code_unit Code>
 void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map,
   const value_sink& out) noexcept
 {
-  if (out.direct() != nullptr) return dequantize_range(with, codes, first, n, map, out.direct());
+  if (out.direct() != nullptr) return dequantize_range(with, codes, first, n, map, out.direct(), out.size() >= least_streamed);
   float room[piece_values];
   for (std::size_t done = 0; done < n;) {
     const std::size_t some = std::min(piece_values, n - done);
@@ -285,7 +286,7 @@ template <code_unit Code>
     reference::dequantize(codes, a, out);
   else
     detail::dequantize_range(detail::kernels_for<kernel::use_for<Code>(kernel::uses::dequantize)>(), codes.data(), 0, codes.size(),
-      {{&a, 1}, 1}, out.data());
+      {{&a, 1}, 1}, out.data(), codes.size() >= least_streamed);
   return errc::ok;
 }
 

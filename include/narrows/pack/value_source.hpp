@@ -136,11 +136,11 @@ inline void widen(
   case element::float32: std::memcpy(to, from, n * sizeof(float)); return;
   case element::float16: with.widen_half(from, n, to); return;
   case element::bfloat16: with.widen_bfloat(from, n, to); return;
-  case element::uint8: with.dequantize_u8(from, n, levels, to); return;
+  case element::uint8: with.dequantize_u8(from, n, levels, to, false); return;
   case element::int8: {
     std::uint8_t codes[piece_values];
     flip_signs(from, n, codes);
-    with.dequantize_u8(codes, n, {levels.scale, levels.zero + 128}, to);
+    with.dequantize_u8(codes, n, {levels.scale, levels.zero + 128}, to, false);
     return;
   }
   }

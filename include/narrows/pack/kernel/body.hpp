@@ -249,15 +249,13 @@ NARROWS_OP void dequantize_blocks(const std::uint8_t* packed, std::size_t blocks
     }
 }
 
-/// Floats from this many on are written around the caches, which would first read each line: less than half the time
-/// where they are memory's anyway. Smaller outputs stay in a shared cache for whoever reads them next.
-inline constexpr std::size_t least_streamed_bytes = std::size_t{32} << 20;
+NARROWS_OP bool on_line_border(const float* out) { return reinterpret_cast<std::uintptr_t>(out) % 64 == 0; }
 
 template <int Bits>
 NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t blocks, const affine& a, float* out) noexcept
 {
   if constexpr (has_streams) {
-    if (blocks >= least_streamed_bytes / (block_values * sizeof(float)) && reinterpret_cast<std::uintptr_t>(out) % 64 == 0) {
+    if (blocks >= least_streamed / block_values && on_line_border(out)) {
       const values<has_streams> by(a);
       dequantize_blocks<Bits>(packed, blocks, by, out);
       return by.end();
@@ -292,13 +290,25 @@ NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, 
 
 #include <narrows/pack/kernel/groups_body.hpp>
 
+/// Whole registers of codes; returns how many codes.
+template <class Code, class Values>
+NARROWS_OP std::size_t dequantize_vecs(const Code* codes, std::size_t n, const Values& by, float* out)
+{
+  constexpr std::size_t step = vec_bytes / sizeof(Code);
+  std::size_t i = 0;
+  for (; i + step <= n; i += step) dequantize_vec(codes + i, by, out + i);
+  by.end();
+  return i;
+}
+
 template <class Code>
-NARROWS_TARGET void dequantize(const Code* codes, std::size_t n, const affine& a, float* out) noexcept
+NARROWS_TARGET void dequantize(const Code* codes, std::size_t n, const affine& a, float* out, bool stream) noexcept
 {
   constexpr std::size_t step = vec_bytes / sizeof(Code);
   const values<false> by(a);
-  std::size_t i = 0;
-  for (; i + step <= n; i += step) dequantize_vec(codes + i, by, out + i);
+  std::size_t i;
+  if (has_streams && stream && on_line_border(out)) i = dequantize_vecs(codes, n, values<has_streams>(a), out);
+  else i = dequantize_vecs(codes, n, by, out);
   if (i < n && n >= step) {
     dequantize_vec(codes + n - step, by, out + n - step);
   } else if (i < n) {

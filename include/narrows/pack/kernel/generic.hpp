@@ -193,7 +193,7 @@ bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) no
 }
 
 template <code_unit Code>
-void dequantize(const Code* codes, std::size_t n, const affine& a, float* out) noexcept
+void dequantize(const Code* codes, std::size_t n, const affine& a, float* out, bool = false) noexcept
 {
   std::size_t i = 0;
   for (; i + step <= n; i += step) {

@@ -20,6 +20,10 @@ struct level_map {
   std::size_t inner;
 };
 
+/// From so many floats on (32 MiB), outputs are written around the caches, which would first read each line: less than half the
+/// time where they are memory's anyway. Smaller ones stay in a shared cache for whoever reads them next.
+inline constexpr std::size_t least_streamed = std::size_t{8} << 20;
+
 /// Everything that runs differently per ISA, as a table of plain functions; dispatch.hpp picks one table per process.
 ///
 /// Shapes   "blocks" are full blocks of 512 values; "n" is any number of values. Pointers need no alignment; input and
@@ -39,8 +43,9 @@ struct kernel_set {
 
   bool (*quantize_u8)(const float* x, std::size_t n, const quantizer&, std::uint8_t* codes) noexcept;
   bool (*quantize_u16)(const float* x, std::size_t n, const quantizer&, std::uint16_t* codes) noexcept;
-  void (*dequantize_u8)(const std::uint8_t* codes, std::size_t n, const affine&, float* out) noexcept;
-  void (*dequantize_u16)(const std::uint16_t* codes, std::size_t n, const affine&, float* out) noexcept;
+  /// `stream`: the whole output is least_streamed values or more, of which these are a part.
+  void (*dequantize_u8)(const std::uint8_t* codes, std::size_t n, const affine&, float* out, bool stream) noexcept;
+  void (*dequantize_u16)(const std::uint16_t* codes, std::size_t n, const affine&, float* out, bool stream) noexcept;
 
   /// n values of several scales, the first of them number `first` of its tensor; null where there is nothing better than calls of
   /// the functions above. quantize_each answers false, and the codes do not count, for values that are not finite or far outside

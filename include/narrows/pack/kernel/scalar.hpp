@@ -39,7 +39,7 @@ bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) no
 }
 
 template <code_unit Code>
-void dequantize(const Code* codes, std::size_t n, const affine& a, float* out) noexcept
+void dequantize(const Code* codes, std::size_t n, const affine& a, float* out, bool = false) noexcept
 {
   reference::dequantize(std::span(codes, n), a, std::span(out, n));
 }
