@@ -168,7 +168,7 @@ result<std::size_t, errc> write_chunks(const By& by, std::size_t n, int bits, st
     const std::size_t count = std::min(chunk_codes, n - first);
     for (std::size_t from = 0; from < count; from += chunk_step) {
       const std::size_t some = std::min(chunk_step, count - from);
-      Code codes[chunk_step];
+      alignas(64) Code codes[chunk_step];
       finite = fill(first + from, some, codes) && finite;
       if constexpr (sizeof(Code) == 1) {
         write_chunk_fields({codes, some}, field_bits(bits), bytes + linear_bytes(from, field_bits(bits)));
@@ -206,7 +206,7 @@ errc read_chunks(const By& by, std::span<const std::uint8_t> stream, std::size_t
     if (!(sizeof(Code) == 1 ? all_below(bytes, count, bits) : all_below(bytes + count, count, bits - 8))) return errc::corrupt;
     for (std::size_t from = 0; from < count; from += chunk_step) {
       const std::size_t some = std::min(chunk_step, count - from);
-      Code codes[chunk_step];
+      alignas(64) Code codes[chunk_step];
       if constexpr (sizeof(Code) == 1) {
         read_chunk_fields(bytes + linear_bytes(from, field_bits(bits)), field_bits(bits), {codes, some});
       } else {

@@ -111,7 +111,7 @@ result<std::size_t, errc> write_rans(
   if (n == 0) return std::size_t{0};
   const rans::alphabet of(bits);
   if (out.size() < of.table_bytes() + 2 * rans::states(n)) return errc::short_buffer;
-  Code codes[rans::block_codes];
+  alignas(64) Code codes[rans::block_codes];
   rans::counter counts(of);
   bool finite = true;
   for (std::size_t first = 0; first < n; first += rans::piece_stride(n)) {
@@ -199,7 +199,7 @@ errc read_rans(const kernel_set& with, std::span<const std::uint8_t> stream, std
   }
   // The states are the margin that kernels may read; a tensor of few runs has not enough of them, nor much to gain.
   const auto decode = 2 * used >= rans::margin ? with.rans_decode : kernel::scalar::rans_decode;
-  Code codes[rans::block_codes];
+  alignas(64) Code codes[rans::block_codes];
   for (std::size_t first = 0; first < n; first += rans::block_codes) {
     const std::size_t count = std::min(rans::block_codes, n - first);
     std::uint8_t split[rans::block_codes];

@@ -30,7 +30,7 @@ result<std::size_t, errc> write_sparse(const kernel_set& with, std::size_t n, in
 {
   std::size_t at = mask_bytes(n);
   if (out.size() < at) return errc::short_buffer;
-  Code codes[sparse_step];
+  alignas(64) Code codes[sparse_step];
   Code pending[block_values + sparse_step];
   std::size_t held = 0;
   bool finite = true;
@@ -67,7 +67,7 @@ errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, s
   if (packed.size() < packed_bytes(left, bits)) return errc::truncated;
   if (packed.size() > packed_bytes(left, bits)) return errc::corrupt;
 
-  Code codes[sparse_step];
+  alignas(64) Code codes[sparse_step];
   Code pending[block_values + sparse_step];
   std::size_t held = 0;
   for (std::size_t first = 0; first < n; first += sparse_step) {
