@@ -212,31 +212,75 @@ NARROWS_TARGET inline std::size_t rans_encode(
                             : rans_encode_with<1>(with, symbols, n, states, out);
 }
 
-/// Finds the place of the symbol of each low byte: the last in its context that starts at or before it. Steps of half the way
-/// find it; with 9 symbols a step of 1 comes first, which tells 0 from the rest and leaves 8.
-template <int Symbols>
-inline constexpr int registers_of = Symbols == 16 ? 2 : 1;
+NARROWS_OP __m512i bytes_from_0()
+{
+  const __m128i sixteen = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i of_quarter = _mm512_setr_epi32(0, 0, 0, 0, 0x10101010, 0x10101010, 0x10101010, 0x10101010, 0x20202020, 0x20202020,
+    0x20202020, 0x20202020, 0x30303030, 0x30303030, 0x30303030, 0x30303030);
+  return _mm512_add_epi8(_mm512_broadcast_i32x4(sixteen), of_quarter);
+}
 
-template <int Symbols>
-struct place_finder {
-  lookup<registers_of<Symbols>> start, by1, by2, by4, by8;
+/// What a step of decoding finds.
+struct rans_found {
+  __m512i place, symbol, start, frequency;
+};
 
-  NARROWS_OP explicit place_finder(const rans::place_table& t) : start(t), by1(t, 1), by2(t, 2), by4(t, 4), by8(t, 8) {}
-  template <int Step>
-  NARROWS_OP void advance(__m512i& place, const lookup<registers_of<Symbols>>& further, __m512i slot) const
+/// Finds the symbol of each low byte: the last in its context that starts at or before it, by steps of half the way, which leave
+/// its start and that of the symbol after it. (To look those up would take longer.)
+///
+/// A step looks up by what is known so far of a place, its upper bits, so that one register holds what two would by whole places;
+/// lookups in two take three times as long, and the steps of a lane wait for each other. With 9 symbols, whose places do fit one
+/// register, a step of 1 comes first, which tells 0 from the rest and leaves 8.
+template <int Symbols>
+struct symbol_finder {
+  static constexpr bool by_halves = Symbols != 9;
+  static constexpr int first_step = by_halves ? Symbols / 2 : 4;
+  __m512i further[5];  ///< by 1, 2, 4 and 8 places, and for 9 symbols by 1 at first
+  __m512i next;
+
+  NARROWS_OP explicit symbol_finder(const rans::tables& with)
   {
-    const __mmask64 there = _mm512_cmpge_epu8_mask(slot, further(place));
-    place = _mm512_mask_add_epi8(place, there, place, _mm512_set1_epi8(Step));
+    const lookup<2> start(with.start);
+    for (int i = 0; i < 4; ++i) {
+      const int step = 1 << i;
+      const __m512i upper = by_halves ? _mm512_slli_epi16(bytes_from_0(), i + 1)
+                                      : bytes_from_0();  // what overflows stands for places there are none of
+      further[i] = start(_mm512_add_epi8(upper, _mm512_set1_epi8(static_cast<char>(step))));
+    }
+    // What comes next depends on the symbol alone.
+    const __m512i first = _mm512_load_si512(with.next.data());
+    if constexpr (by_halves) {
+      constexpr int shift = Symbols == 2 ? 1 : Symbols == 4 ? 2 : Symbols == 8 ? 3 : 4;
+      const __m512i contexts = _mm512_and_si512(_mm512_srli_epi16(first, shift), _mm512_set1_epi8(7));
+      next = _mm512_permutexvar_epi8(_mm512_and_si512(bytes_from_0(), _mm512_set1_epi8(Symbols - 1)), contexts);
+    } else {
+      next = first;
+    }
   }
-  NARROWS_OP __m512i find(__m512i first, __m512i slot) const
+  template <int Step>
+  NARROWS_OP void advance(rans_found& f, __m512i& end, __m512i slot) const
   {
-    __m512i place = first;
-    if constexpr (Symbols == 9) advance<1>(place, by1, slot);
-    if constexpr (Symbols == 16) advance<8>(place, by8, slot);
-    if constexpr (Symbols >= 8) advance<4>(place, by4, slot);
-    if constexpr (Symbols >= 4) advance<2>(place, by2, slot);
-    advance<1>(place, by1, slot);
-    return place;
+    constexpr int at = Step == 1 ? 0 : Step == 2 ? 1 : Step == 4 ? 2 : 3;
+    const __m512i middle = _mm512_permutexvar_epi8(f.place, further[at]);
+    const __mmask64 there = _mm512_cmpge_epu8_mask(slot, middle);
+    f.start = _mm512_mask_mov_epi8(f.start, there, middle);
+    end = _mm512_mask_mov_epi8(middle, there, end);
+    if constexpr (by_halves) f.place = _mm512_add_epi8(f.place, f.place);
+    f.place = _mm512_mask_add_epi8(f.place, there, f.place, _mm512_set1_epi8(by_halves ? 1 : Step));
+  }
+  /// `first` is the context, or, with 9 symbols, the first place of it.
+  NARROWS_OP rans_found find(__m512i first, __m512i slot) const
+  {
+    rans_found f{first, first, _mm512_setzero_si512(), first};
+    __m512i end = _mm512_setzero_si512();  // 256
+    if constexpr (!by_halves) advance<1>(f, end, slot);
+    if constexpr (first_step >= 8) advance<8>(f, end, slot);
+    if constexpr (first_step >= 4) advance<4>(f, end, slot);
+    if constexpr (first_step >= 2) advance<2>(f, end, slot);
+    advance<1>(f, end, slot);
+    f.symbol = by_halves ? _mm512_and_si512(f.place, _mm512_set1_epi8(Symbols - 1)) : _mm512_sub_epi8(f.place, first);
+    f.frequency = _mm512_sub_epi8(end, f.start);
+    return f;
   }
 };
 
@@ -245,8 +289,7 @@ NARROWS_TARGET inline std::size_t rans_decode_block(const rans::tables& with, co
   std::size_t at, std::size_t n, rans::state_bytes& states, std::uint8_t* symbols) noexcept
 {
   alignas(64) std::array<std::uint8_t, rans::block_codes> steps;
-  const place_finder<Symbols> finder(with.start);
-  const lookup<registers_of<Symbols>> frequency(with.frequency), next(with.next);
+  const symbol_finder<Symbols> finder(with);
   __m512i low[rans_vectors], high[rans_vectors], first[rans_vectors];
   for (std::size_t v = 0; v < rans_vectors; ++v) {
     low[v] = state_part(states.low, v);
@@ -256,11 +299,11 @@ NARROWS_TARGET inline std::size_t rans_decode_block(const rans::tables& with, co
   for (std::size_t step = 0; step < rans::run_codes; ++step)
     for (std::size_t v = rans_vectors; v-- > 0;) {
       const __mmask64 active = Whole ? ~std::uint64_t{0} : rans_active(n, step, v);
-      const __m512i place = finder.find(first[v], low[v]);
-      _mm512_store_si512(steps.data() + step * rans::lanes + 64 * v, _mm512_sub_epi8(place, first[v]));
-      first[v] = next(place);
-      const words f = widen(frequency(place)), h = widen(high[v]);
-      const words offset = widen(_mm512_sub_epi8(low[v], finder.start(place)));
+      const rans_found found = finder.find(first[v], low[v]);
+      _mm512_store_si512(steps.data() + step * rans::lanes + 64 * v, found.symbol);
+      first[v] = _mm512_permutexvar_epi8(found.place, finder.next);
+      const words f = widen(found.frequency), h = widen(high[v]);
+      const words offset = widen(_mm512_sub_epi8(low[v], found.start));
       const words y{_mm512_add_epi16(_mm512_mullo_epi16(f.even, h.even), offset.even),
         _mm512_add_epi16(_mm512_mullo_epi16(f.odd, h.odd), offset.odd)};
       const __m512i y_low = low_bytes(y), y_high = high_bytes(y);
