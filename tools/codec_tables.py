@@ -113,6 +113,42 @@ def speed_table(rows, operation, where, order):
     return text
 
 
+def cuts_of(answer):
+    """Working set -> (network and tensor, share of zeros in what is timed), for rows on one cut alone."""
+    return {row["run_name"].split("/")[2]: (row["label"], row["zeros"])
+            for row in json.loads(answer)["benchmarks"] if row["run_type"] == "iteration" and "zeros" in row}
+
+
+def cut_section(rows, cuts, order):
+    """Every cut by itself, as a multiple of `alone` on the same values; nothing where none was timed."""
+    widths = sorted({width for _, width, _, where in rows if where in cuts})
+    if not widths:
+        return ""
+    networks = sorted({cut.split(" ")[0] for cut, _ in cuts.values()})
+    text = f"""
+### Every cut by itself, 1 MiB of floats
+
+How many times as long as `alone` on the same values, over the {len(cuts)} ReLU cuts of {" and ".join(networks)}: median, and the worst with the share of zeros
+in what is timed. One photograph; a tensor fills the 1 MiB by its middle part or repeated.
+
+| | encode: median | worst | at | decode: median | worst | at |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+    for width in widths:
+        for who in order:
+            cells = []
+            for operation in ("encode", "decode"):
+                ratios = {where: statistics.median(rows[operation, width, who, where]) / statistics.median(rows[operation, width, "alone", where])
+                          for where in cuts if (operation, width, who, where) in rows}
+                if ratios:
+                    worst = max(ratios, key=ratios.get)
+                    cut, zeros = cuts[worst]
+                    cells += [f"{statistics.median(ratios.values()):.2f}", f"{ratios[worst]:.2f}", f"{cut}, {100 * zeros:.0f} % zeros"]
+            if cells:
+                text += f"| {who}, {width} bits | " + " | ".join(cells) + " |\n"
+    return text
+
+
 def section(sizes_csv, speeds_json, machine):
     """The whole section as Markdown; `machine` says where the times were taken."""
     sizes, rows = Sizes(sizes_csv), speeds_of(speeds_json)
@@ -152,4 +188,4 @@ Made again by `tools/measure.py codecs`.
         for operation in ("encode", "decode"):
             if any(key[0] == operation and key[3] == where for key in rows):
                 text += f"\n### {operation.capitalize()}, {name}\n\n" + speed_table(rows, operation, where, sizes.contenders)
-    return text
+    return text + cut_section(rows, cuts_of(speeds_json), sizes.contenders)

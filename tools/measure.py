@@ -6,7 +6,7 @@ them is kept.
   tools/measure.py low-widths    agreement and bytes at every cut and width of the five ImageNet networks (half an hour)
   tools/measure.py executor      the executor beside OpenCV's dnn module, one thread (a minute)
   tools/measure.py kernels       packing and unpacking beside the limit and what else there is, one thread (ten minutes)
-  tools/measure.py codecs        sizes and speeds of the codecs on real feature maps, beside LZ4, Zstandard and Blosc (three minutes)
+  tools/measure.py codecs        sizes and speeds of the codecs on real feature maps, beside LZ4, Zstandard and Blosc (two minutes)
   tools/measure.py neon          cycles of the NEON kernels in llvm-mca's models of two ARM cores (a minute; needs no build, but an
                                  AArch64 compiler, tools/setup --more, and llvm-mca, Debian's llvm-19)
   tools/measure.py compile       what the headers of pack cost a translation unit that includes them (five minutes, no build)

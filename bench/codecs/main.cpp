@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rows are named encode_u<bits>/<contender>/<working set> and decode_... Before anything is timed, each contender must give
-// back the values of plain quantising and dequantising. Run with --benchmark_enable_random_interleaving and repetitions, and
-// compare within one run. --sizes prints sizes instead.
+// Rows are named encode_u<bits>/<contender>/<working set> and decode_... A working set is L2 or DRAM, pieces of all tensors,
+// or L2:<network>.<tensor>, one cut alone, whose rows have the tensor's own name as label and its zeros as counter. Before
+// anything is timed, each contender must give back the values of plain quantising and dequantising. Run with
+// --benchmark_enable_random_interleaving and repetitions, and compare within one run. --sizes prints sizes instead.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -38,9 +40,15 @@ struct working_set {
 };
 const working_set sets[] = {{"L2", std::size_t{1} << 18, {2, 3, 4, 6, 8}}, {"DRAM", std::size_t{1} << 26, {4}}};
 constexpr int size_widths[] = {2, 3, 4, 6, 8};
+constexpr int every_width[] = {1, 2, 3, 4, 5, 6, 7, 8};
+/// Timed on every cut: what gains from zeros, and what it is compared with.
+constexpr std::string_view cut_contenders[] = {"alone", "sparse", "runs", "rans"};
+constexpr int cut_widths[] = {4};
+
+using memory = std::unique_ptr<float[], decltype(&std::free)>;
 
 /// Memory in huge pages, where the system has them.
-std::unique_ptr<float[], decltype(&std::free)> pages(std::size_t count)
+memory pages(std::size_t count)
 {
   constexpr std::size_t huge = std::size_t{2} << 20;
   const std::size_t bytes = (count * sizeof(float) + huge - 1) / huge * huge;
@@ -53,7 +61,7 @@ std::unique_ptr<float[], decltype(&std::free)> pages(std::size_t count)
 
 /// The same share of every tensor, from its middle, one after the other and all over again until n values are full. Each
 /// tensor is divided by its range, so that one scale fits them all as its own would fit each.
-void fill(std::span<float> x, const std::vector<activation>& from)
+void fill(std::span<float> x, std::span<const activation> from)
 {
   std::vector<float> ranges;
   for (const auto& a : from) ranges.push_back(levels_for(a.values, 1).scale);
@@ -69,11 +77,11 @@ void fill(std::span<float> x, const std::vector<activation>& from)
 
 affine levels_of(int bits) { return {1.0F / static_cast<float>((1 << bits) - 1), 0}; }
 
-void check(const std::vector<contender>& all, std::span<const float> x)
+void check(std::span<const contender> all, std::span<const float> x, std::span<const int> widths)
 {
   std::vector<std::uint8_t> codes(x.size());
   std::vector<float> expected(x.size()), got(x.size());
-  for (const int bits : {1, 2, 3, 4, 5, 6, 7, 8}) {
+  for (const int bits : widths) {
     if (quantize<std::uint8_t>(x, levels_of(bits), bits, codes) != errc::ok ||
         dequantize<std::uint8_t>(codes, levels_of(bits), expected) != errc::ok)
       fail("check", "quantise");
@@ -100,15 +108,28 @@ struct lazy_session {
   }
 };
 
-void add_rows(const contender& c, const working_set& set, int bits, std::span<const float> x, std::span<float> back)
+/// What rows are timed on.
+struct timed {
+  std::string name;  ///< third part of the rows' names
+  std::span<const float> x;
+  std::string cut{};  ///< network and tensor, as they are called; empty for pieces of many
+  double zeros = 0;   ///< their share of x, for a cut
+};
+
+void add_rows(const contender& c, const timed& on, int bits, std::span<float> back)
 {
   const auto s = std::make_shared<lazy_session>();
+  const auto x = on.x;
   s->begin = [&c, bits, n = x.size()] { return c.begin(n, levels_of(bits), bits); };
   const auto name = [&](const char* operation) {
-    return std::string(operation) + "_u" + std::to_string(bits) + "/" + c.name + "/" + set.name;
+    return std::string(operation) + "_u" + std::to_string(bits) + "/" + c.name + "/" + on.name;
   };
-  const auto count = [n = x.size()](
-                       benchmark::State& state) { state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(n)); };
+  const auto count = [on](benchmark::State& state) {
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(on.x.size()));
+    if (on.cut.empty()) return;
+    state.SetLabel(on.cut);
+    state.counters["zeros"] = on.zeros;
+  };
   benchmark::RegisterBenchmark(name("encode").c_str(), [=](benchmark::State& state) {
     auto& with = s->get();
     for (auto _ : state) benchmark::DoNotOptimize(with.encode(x));
@@ -124,6 +145,27 @@ void add_rows(const contender& c, const working_set& set, int bits, std::span<co
     }
     count(state);
   });
+}
+
+/// Rows for every tensor by itself, of its first photograph, as many values of it as `back` has. Data are kept in `data`.
+void add_cut_rows(
+  std::span<const contender> all, std::span<const activation> tensors, std::vector<memory>& data, std::span<float> back)
+{
+  std::set<std::string> seen;
+  for (const auto& a : tensors) {
+    timed on{"L2:" + a.network + "." + a.tensor, {}, a.network + " " + a.tensor};
+    std::replace(on.name.begin(), on.name.end(), '/', ':');  // which divides the names of rows
+    if (!seen.insert(on.name).second) continue;
+    const std::span<float> x{data.emplace_back(pages(back.size())).get(), back.size()};
+    fill(x, {&a, 1});
+    on.x = x;
+    on.zeros = static_cast<double>(std::count(x.begin(), x.end(), 0.0F)) / static_cast<double>(x.size());
+    for (const auto& c : all) {
+      if (std::find(std::begin(cut_contenders), std::end(cut_contenders), c.name) == std::end(cut_contenders)) continue;
+      check({&c, 1}, x, cut_widths);
+      for (const int bits : cut_widths) add_rows(c, on, bits, back);
+    }
+  }
 }
 
 std::vector<activation> or_synthetic(result<std::vector<activation>> made)
@@ -176,14 +218,15 @@ int main(int argc, char** argv)
   const std::size_t most =
     std::max_element(std::begin(sets), std::end(sets), [](const auto& a, const auto& b) { return a.values < b.values; })->values;
   const auto back = pages(most);
-  std::vector<std::unique_ptr<float[], decltype(&std::free)>> data;
+  std::vector<memory> data;
   for (const auto& set : sets) {
     data.push_back(pages(set.values));
     fill({data.back().get(), set.values}, tensors);
   }
-  check(all, {data.front().get(), sets[0].values});
+  check(all, {data.front().get(), sets[0].values}, every_width);
   for (std::size_t i = 0; i < std::size(sets); ++i)
     for (const int bits : sets[i].widths)
-      for (const auto& c : all) add_rows(c, sets[i], bits, {data[i].get(), sets[i].values}, {back.get(), sets[i].values});
+      for (const auto& c : all) add_rows(c, {sets[i].name, {data[i].get(), sets[i].values}}, bits, {back.get(), sets[i].values});
+  if (tensors.front().network != "synthetic") add_cut_rows(all, tensors, data, {back.get(), sets[0].values});
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -45,6 +45,17 @@ SPEEDS = speeds({"encode_u4/zstd_bytes/L2": [3, 3, 3], "encode_u4/alone/L2": [0.
                  "decode_u4/zstd_bytes/L2": [1], "decode_u4/alone/L2": [0.1], "decode_u4/dense/L2": [0.1]})
 
 
+def cut_speeds(cuts):
+    """What it prints for {network and tensor: (zeros, {row: ns per value})}, beside SPEEDS; aggregates have a counter as well, but not that share."""
+    rows = []
+    for cut, (zeros, times) in cuts.items():
+        where = "L2:" + cut.replace(" ", ".").replace("/", ":")
+        for name, t in times.items():
+            row = {"run_name": f"{name}/{where}", "items_per_second": 1e9 / t, "label": cut}
+            rows += [dict(row, run_type="iteration", zeros=zeros), dict(row, run_type="aggregate", zeros=0)]
+    return json.dumps({"benchmarks": json.loads(SPEEDS)["benchmarks"] + rows})
+
+
 class CodecTables(unittest.TestCase):
     def setUp(self):
         self.tables = measure_plots.tables_of(codec_tables.section(SIZES, SPEEDS, "a machine"))
@@ -60,6 +71,17 @@ class CodecTables(unittest.TestCase):
         text = codec_tables.section(SIZES, SPEEDS, "a machine")
         self.assertIn("| alone | 50.0 |\n| dense | 60.0 ± 15.0 (1.2; 50) |\n| zstd_bytes | 3000.0 (60.0; 1.0) |\n", text)
         self.assertIn("a machine", text)
+
+    def test_cuts_by_themselves_stand_beside_quantising_alone_on_the_same_cut(self):
+        def times(alone, dense):
+            return {"encode_u4/alone": alone, "encode_u4/dense": dense, "decode_u4/alone": 1, "decode_u4/dense": 5 - dense}
+        speeds = cut_speeds({"net a": (0.5, times(1, 2)), "net b/c": (0.25, times(2, 3)), "other d": (0.9, times(1, 1.25))})
+        text = codec_tables.section(SIZES, speeds, "a machine")
+        self.assertIn("the 3 ReLU cuts of net and other", text)
+        self.assertIn("| dense, 4 bits | 1.50 | 2.00 | net a, 50 % zeros | 3.00 | 3.75 | other d, 90 % zeros |\n", text)
+        without = codec_tables.section(SIZES, SPEEDS, "a machine")
+        self.assertNotIn("Every cut", without)
+        self.assertTrue(text.startswith(without))
 
     def test_without_models_the_section_says_so(self):
         only = "\n".join(line for line in SIZES.splitlines() if not line.startswith("net,")) + "\n"
