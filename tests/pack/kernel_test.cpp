@@ -284,18 +284,14 @@ TEST_P(Kernel, SparseStreamsAreThoseOfTheReference)
         std::vector<std::uint8_t> expected(mask_bytes(n) + packed_bytes(n, bits));
         expected.resize(reference::pack_sparse(std::span<const code>(codes), bits, std::span(scratch), expected));
         const guarded<std::uint8_t> out(expected.size());
-        const auto size = detail::write_sparse<code>(set, n, bits, out.values(), [&](std::size_t first, std::size_t some, code* to) {
-          std::copy_n(codes.begin() + static_cast<std::ptrdiff_t>(first), some, to);
-          return true;
-        });
+        const guarded<code> in{std::span<const code>(codes)};
+        const auto size = detail::pack_sparse_with<code>(set, in.values(), bits, out.values());
         ASSERT_TRUE(size);
         ASSERT_EQ(*size, expected.size());
         ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
-        std::vector<code> back(n);
-        ASSERT_EQ(detail::read_sparse<code>(set, out.values(), n, bits, [&](std::size_t first, std::size_t some, const code* from) {
-          std::copy_n(from, some, back.begin() + static_cast<std::ptrdiff_t>(first));
-        }), errc::ok);
-        ASSERT_EQ(back, codes);
+        const guarded<code> back(n);
+        ASSERT_EQ(detail::unpack_sparse_with<code>(set, out.values(), bits, back.values()), errc::ok);
+        ASSERT_TRUE(std::equal(codes.begin(), codes.end(), back.data()));
       }
   });
 }

@@ -103,27 +103,20 @@ TEST_P(Runs, AreTheBytesOfTheReferenceAndComeBack)
 
         const guarded<code> in{std::span<const code>(codes)};
         const guarded<std::uint8_t> out(expected.size());
-        const auto from = [&](std::size_t first, std::size_t count, code* to) {
-          std::copy_n(in.data() + first, count, to);
-          return true;
-        };
-        const auto size = detail::write_runs<code>(set, n, bits, out.values(), from);
+        const auto size = detail::pack_runs_with<code>(set, in.values(), bits, out.values());
         ASSERT_TRUE(size);
         ASSERT_EQ(*size, expected.size());
         ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
-        const auto shorter = detail::write_runs<code>(set, n, bits, out.values().first(expected.size() - 1), from);
+        const auto shorter = detail::pack_runs_with<code>(set, in.values(), bits, out.values().first(expected.size() - 1));
         ASSERT_FALSE(shorter);
         EXPECT_EQ(shorter.error(), errc::short_buffer);
         std::vector<std::uint8_t> roomy(expected.size() + 20000);
-        ASSERT_TRUE(detail::write_runs<code>(set, n, bits, roomy, from));
+        ASSERT_TRUE(detail::pack_runs_with<code>(set, in.values(), bits, roomy));
         ASSERT_TRUE(std::equal(expected.begin(), expected.end(), roomy.begin()));
 
         const guarded<code> back(n);
-        const auto to = [&](std::size_t first, std::size_t count, const code* found) {
-          std::copy_n(found, count, back.data() + first);
-        };
         const guarded<std::uint8_t> stream{std::span<const std::uint8_t>(expected)};
-        ASSERT_EQ(detail::read_runs<code>(set, stream.values(), n, bits, to), errc::ok);
+        ASSERT_EQ(detail::unpack_runs_with<code>(set, stream.values(), bits, back.values()), errc::ok);
         ASSERT_TRUE(std::equal(codes.begin(), codes.end(), back.data()));
       }
   });
@@ -147,11 +140,15 @@ TEST_P(Runs, DamagedStreamsMeanTheSameToEveryKernel)
       const errc wanted = reference_codes<code>(bytes, bits, expected);
       const guarded<std::uint8_t> stream{std::span<const std::uint8_t>(bytes)};
       std::vector<code> found(n);
-      const errc got = detail::read_runs<code>(set, stream.values(), n, bits,
-        [&](std::size_t first, std::size_t count, const code* from) { std::copy_n(from, count, found.data() + first); });
+      const errc got = detail::unpack_runs_with<code>(set, stream.values(), bits, std::span(found));
       ASSERT_EQ(got == errc::ok, wanted == errc::ok) << message(got) << " and " << message(wanted);
+      const affine plain{1, 0};
+      std::vector<float> floats(n);
+      const errc of_floats = detail::unpack_dequantize_runs_with<code>(set, stream.values(), {{&plain, 1}, 1}, bits, floats);
+      ASSERT_EQ(of_floats == errc::ok, wanted == errc::ok) << message(of_floats) << " and " << message(wanted);
       if (wanted == errc::ok) {
         ASSERT_EQ(found, expected);
+        ASSERT_TRUE(std::equal(found.begin(), found.end(), floats.begin()));
       }
     }
   });
@@ -162,11 +159,9 @@ TEST_P(Runs, AnyPartOfAStreamIsTruncated)
   with_code([&](auto zero) {
     using code = decltype(zero);
     const auto stream = reference_stream(draw<code>(4200, bits, texture::rectified, source), bits);
+    std::vector<code> back(4200);
     for (std::size_t cut = 0; cut < stream.size(); ++cut)
-      ASSERT_EQ(
-        detail::read_runs<code>(set, std::span(stream).first(cut), 4200, bits, [](std::size_t, std::size_t, const code*) {}),
-        errc::truncated)
-        << cut;
+      ASSERT_EQ(detail::unpack_runs_with<code>(set, std::span(stream).first(cut), bits, std::span(back)), errc::truncated) << cut;
   });
 }
 

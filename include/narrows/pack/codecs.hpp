@@ -255,8 +255,9 @@ errc dequantize_chunks(
   const By& by, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
   if (const auto e = check(map, bits); e != errc::ok) return e;
+  const streamed_output to(out.size());
   const auto take = [&](std::size_t first, std::size_t n, const auto* codes) {
-    dequantize_range(best_kernels(), codes, first, n, map, out);
+    dequantize_range(best_kernels(), codes, first, n, map, out, to);
   };
   return code_bytes(bits) == 1 ? read_chunks<std::uint8_t>(by, stream, out.size(), bits, take)
                                : read_chunks<std::uint16_t>(by, stream, out.size(), bits, take);

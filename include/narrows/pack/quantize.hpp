@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -103,6 +104,23 @@ bool quantize_range(
   return finite;
 }
 
+/// Whether n floats are written around the caches. The end of its life is when they are where other threads see them, as with
+/// any other store.
+class streamed_output {
+public:
+  explicit streamed_output(std::size_t n) noexcept : streamed_(n >= least_streamed) {}
+  streamed_output(const streamed_output&) = delete;
+  streamed_output& operator=(const streamed_output&) = delete;
+  ~streamed_output()
+  {
+    if (streamed_) std::atomic_thread_fence(std::memory_order_seq_cst);  // orders these stores too, on x86
+  }
+  [[nodiscard]] bool streamed() const noexcept { return streamed_; }
+
+private:
+  bool streamed_;
+};
+
 /// `stream` as in kernel_set.
 template <code_unit Code>
 void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map, float* out,
@@ -150,9 +168,9 @@ bool quantize_range(const kernel_set& with, const value_source& x, std::size_t f
 
 template <code_unit Code>
 void dequantize_range(const kernel_set& with, const Code* codes, std::size_t first, std::size_t n, const scale_map& map,
-  const value_sink& out) noexcept
+  const value_sink& out, const streamed_output& to) noexcept
 {
-  if (out.direct() != nullptr) return dequantize_range(with, codes, first, n, map, out.direct(), out.size() >= least_streamed);
+  if (out.direct() != nullptr) return dequantize_range(with, codes, first, n, map, out.direct(), to.streamed());
   float room[piece_values];
   for (std::size_t done = 0; done < n;) {
     const std::size_t some = std::min(piece_values, n - done);
@@ -160,6 +178,13 @@ void dequantize_range(const kernel_set& with, const Code* codes, std::size_t fir
     out.write(with, first + done, some, room);
     done += some;
   }
+}
+
+template <code_unit Code>
+void dequantize_all(const kernel_set& with, std::span<const Code> codes, const affine& a, float* out) noexcept
+{
+  const streamed_output to(codes.size());
+  dequantize_range(with, codes.data(), 0, codes.size(), {{&a, 1}, 1}, out, to.streamed());
 }
 
 /// Values that go through codes on the stack at a time, where groups are short.
@@ -285,8 +310,7 @@ template <code_unit Code>
   if (std::is_constant_evaluated())
     reference::dequantize(codes, a, out);
   else
-    detail::dequantize_range(detail::kernels_for<kernel::use_for<Code>(kernel::uses::dequantize)>(), codes.data(), 0, codes.size(),
-      {{&a, 1}, 1}, out.data(), codes.size() >= least_streamed);
+    detail::dequantize_all(detail::kernels_for<kernel::use_for<Code>(kernel::uses::dequantize)>(), codes, a, out.data());
   return errc::ok;
 }
 

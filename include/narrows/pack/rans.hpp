@@ -230,8 +230,9 @@ template <code_unit Code>
 errc unpack_dequantize_rans_with(
   const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
+  const streamed_output to(out.size());
   return read_rans<Code>(with, stream, out.size(), bits,
-    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out); });
+    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out, to); });
 }
 
 }  // namespace detail::inline NARROWS_FLAGS

@@ -17,26 +17,43 @@ namespace narrows {
 
 namespace detail::inline NARROWS_FLAGS {
 
-/// Codes the blocks that `fill(first, count, to)` yields one by one; false from `fill` (a value that is not finite) is handed
-/// on as not_finite.
-template <code_unit Code, class Fill>
-result<std::size_t, errc> write_runs(
-  const kernel_set& with, std::size_t n, int bits, std::span<std::uint8_t> out, Fill fill) noexcept
+template <code_unit Code>
+[[nodiscard]] std::size_t encode_runs(const kernel_set& with, const Code* codes, std::size_t n, int bits, std::uint8_t* out) noexcept
 {
-  alignas(64) Code codes[runs_block + kernel::runs_slack];
+  if constexpr (sizeof(Code) == 1)
+    return with.encode_runs_u8(codes, n, bits, out);
+  else
+    return with.encode_runs_u16(codes, n, bits, out);
+}
+
+template <code_unit Code>
+[[nodiscard]] std::size_t decode_runs(const kernel_set& with, const std::uint8_t* in, std::size_t n, int bits, Code* codes) noexcept
+{
+  if constexpr (sizeof(Code) == 1)
+    return with.decode_runs_u8(in, n, bits, codes);
+  else
+    return with.decode_runs_u16(in, n, bits, codes);
+}
+
+/// Room for the codes of a block, and what kernels touch beyond them.
+template <code_unit Code>
+struct runs_codes {
+  alignas(64) Code at[runs_block + kernel::runs_slack];
+};
+
+/// Writes the blocks of `encode(first, count, to, finite)` one after the other, each of which returns its bytes.
+template <class Encode>
+result<std::size_t, errc> write_runs(std::size_t n, std::span<std::uint8_t> out, Encode encode) noexcept
+{
   std::uint8_t room[kernel::runs_room];
   std::size_t at = 0;
   bool finite = true;
   for (std::size_t first = 0; first < n; first += runs_block) {
     const std::size_t count = std::min(runs_block, n - first);
-    finite = fill(first, count, codes) && finite;
     const bool roomy = out.size() - at >= kernel::runs_room;
-    std::uint8_t* const to = roomy ? out.data() + at : room;
-    std::size_t bytes;
-    if constexpr (sizeof(Code) == 1)
-      bytes = with.encode_runs_u8(codes, count, bits, to);
-    else
-      bytes = with.encode_runs_u16(codes, count, bits, to);
+    bool all = true;
+    const std::size_t bytes = encode(first, count, roomy ? out.data() + at : room, all);
+    finite = finite && all;
     if (!roomy) {
       if (bytes > out.size() - at) return errc::short_buffer;
       std::memcpy(out.data() + at, room, bytes);
@@ -47,11 +64,11 @@ result<std::size_t, errc> write_runs(
   return at;
 }
 
-/// `take(first, count, codes)` receives the codes block by block; an error may come after some were taken.
-template <code_unit Code, class Take>
-errc read_runs(const kernel_set& with, std::span<const std::uint8_t> stream, std::size_t n, int bits, Take take) noexcept
+/// `decode(in, first, count)` takes block by block and returns its bytes, or 0 if it is corrupt; an error may come after some
+/// were taken.
+template <class Decode>
+errc read_runs(std::span<const std::uint8_t> stream, std::size_t n, Decode decode) noexcept
 {
-  alignas(64) Code codes[runs_block + kernel::runs_slack];
   std::uint8_t end[kernel::runs_room];
   for (std::size_t first = 0; first < n; first += runs_block) {
     const std::size_t count = std::min(runs_block, n - first);
@@ -62,33 +79,73 @@ errc read_runs(const kernel_set& with, std::span<const std::uint8_t> stream, std
       std::memset(end + stream.size(), 0, kernel::runs_room - stream.size());
       from = end;
     }
-    std::size_t bytes;
-    if constexpr (sizeof(Code) == 1)
-      bytes = with.decode_runs_u8(from, count, bits, codes);
-    else
-      bytes = with.decode_runs_u16(from, count, bits, codes);
+    const std::size_t bytes = decode(from, first, count);
     if (bytes == 0) return errc::corrupt;
     if (bytes > stream.size()) return errc::truncated;
     stream = stream.subspan(bytes);
-    take(first, count, static_cast<const Code*>(codes));
   }
   return stream.empty() ? errc::ok : errc::corrupt;
+}
+
+template <code_unit Code>
+result<std::size_t, errc> pack_runs_with(
+  const kernel_set& with, std::span<const Code> codes, int bits, std::span<std::uint8_t> out) noexcept
+{
+  runs_codes<Code> room;  // kernels read whole registers
+  return write_runs(codes.size(), out, [&](std::size_t first, std::size_t n, std::uint8_t* to, bool&) {
+    std::memcpy(room.at, codes.data() + first, n * sizeof(Code));
+    return encode_runs(with, room.at, n, bits, to);
+  });
+}
+
+template <code_unit Code>
+errc unpack_runs_with(const kernel_set& with, std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
+{
+  runs_codes<Code> room;
+  return read_runs(stream, codes.size(), [&](const std::uint8_t* in, std::size_t first, std::size_t n) {
+    const std::size_t bytes = decode_runs(with, in, n, bits, room.at);
+    if (bytes != 0) std::memcpy(codes.data() + first, room.at, n * sizeof(Code));
+    return bytes;
+  });
 }
 
 template <code_unit Code>
 result<std::size_t, errc> quantize_pack_runs_with(
   const kernel_set& with, const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
-  return write_runs<Code>(with, x.size(), bits, out,
-    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x, first, n, map, bits, to); });
+  if constexpr (sizeof(Code) == 1) {
+    if (with.encode_runs_floats != nullptr && x.direct() != nullptr && map.scales.size() == 1) {
+      const quantizer q(map.scales[0], bits);
+      return write_runs(x.size(), out, [&](std::size_t first, std::size_t n, std::uint8_t* to, bool& finite) {
+        return with.encode_runs_floats(x.direct() + first, n, q, bits, to, finite);
+      });
+    }
+  }
+  runs_codes<Code> codes;
+  return write_runs(x.size(), out, [&](std::size_t first, std::size_t n, std::uint8_t* to, bool& finite) {
+    finite = quantize_range(with, x, first, n, map, bits, codes.at);
+    return encode_runs(with, codes.at, n, bits, to);
+  });
 }
 
 template <code_unit Code>
 errc unpack_dequantize_runs_with(
   const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
-  return read_runs<Code>(with, stream, out.size(), bits,
-    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out); });
+  const streamed_output to(out.size());
+  if constexpr (sizeof(Code) == 1) {
+    if (with.decode_runs_floats != nullptr && out.direct() != nullptr && map.scales.size() == 1) {
+      return read_runs(stream, out.size(), [&](const std::uint8_t* in, std::size_t first, std::size_t n) {
+        return with.decode_runs_floats(in, n, bits, map.scales[0], out.direct() + first, to.streamed());
+      });
+    }
+  }
+  runs_codes<Code> codes;
+  return read_runs(stream, out.size(), [&](const std::uint8_t* in, std::size_t first, std::size_t n) {
+    const std::size_t bytes = decode_runs(with, in, n, bits, codes.at);
+    if (bytes != 0) dequantize_range(with, static_cast<const Code*>(codes.at), first, n, map, out, to);
+    return bytes;
+  });
 }
 
 }  // namespace detail::inline NARROWS_FLAGS
@@ -114,10 +171,7 @@ template <code_unit Code>
 [[nodiscard]] result<std::size_t, errc> pack_runs(std::span<const Code> codes, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
-  return detail::write_runs<Code>(best_kernels(), codes.size(), bits, out, [&](std::size_t first, std::size_t n, Code* to) {
-    std::memcpy(to, codes.data() + first, n * sizeof(Code));
-    return true;
-  });
+  return detail::pack_runs_with(best_kernels(), codes, bits, out);
 }
 
 /// Inverse of pack_runs; `codes.size()` says how many. The stream is not trusted.
@@ -126,8 +180,7 @@ template <code_unit Code>
 [[nodiscard]] errc unpack_runs(std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
 {
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
-  return detail::read_runs<Code>(best_kernels(), stream, codes.size(), bits,
-    [&](std::size_t first, std::size_t n, const Code* from) { std::memcpy(codes.data() + first, from, n * sizeof(Code)); });
+  return detail::unpack_runs_with(best_kernels(), stream, bits, codes);
 }
 
 /// Quantises, then pack_runs, block by block. Errors: those of check(scale_map); short_buffer; not_finite.

@@ -22,24 +22,42 @@ namespace detail::inline NARROWS_FLAGS {
 /// whole mask bytes.
 inline constexpr std::size_t sparse_step = 4096;
 
-/// Writes mask and packed non-zeros of n codes that `fill(first, count, to)` yields step by step; false from `fill`
-/// (a value that is not finite) is handed on as not_finite.
-template <code_unit Code, class Fill>
-result<std::size_t, errc> write_sparse(const kernel_set& with, std::size_t n, int bits, std::span<std::uint8_t> out,
-                                       Fill fill) noexcept
+/// The register that fused kernels may write or read beyond the codes.
+inline constexpr std::size_t sparse_slack = 64;
+
+template <code_unit Code>
+[[nodiscard]] std::size_t compress(const kernel_set& with, const Code* codes, std::size_t n, std::uint8_t* mask, Code* nonzero) noexcept
+{
+  if constexpr (sizeof(Code) == 1)
+    return with.compress_u8(codes, n, mask, nonzero);
+  else
+    return with.compress_u16(codes, n, mask, nonzero);
+}
+
+template <code_unit Code>
+void expand(const kernel_set& with, const std::uint8_t* mask, std::size_t n, const Code* nonzero, Code* codes) noexcept
+{
+  if constexpr (sizeof(Code) == 1)
+    with.expand_u8(mask, n, nonzero, codes);
+  else
+    with.expand_u16(mask, n, nonzero, codes);
+}
+
+/// Writes mask and packed non-zeros of n codes, step by step; `split(first, count, mask, nonzero, kept)` writes the mask of some
+/// and those that are not 0, `kept` of them. False from it (a value that is not finite) is handed on as not_finite.
+template <code_unit Code, class Split>
+result<std::size_t, errc> write_sparse(
+  const kernel_set& with, std::size_t n, int bits, std::span<std::uint8_t> out, Split split) noexcept
 {
   std::size_t at = mask_bytes(n);
   if (out.size() < at) return errc::short_buffer;
-  alignas(64) Code codes[sparse_step];
-  Code pending[block_values + sparse_step];
+  alignas(64) Code pending[block_values + sparse_step + sparse_slack];
   std::size_t held = 0;
   bool finite = true;
   for (std::size_t first = 0; first < n; first += sparse_step) {
-    const std::size_t count = std::min(sparse_step, n - first);
-    finite = fill(first, count, codes) && finite;
-    std::uint8_t* const mask = out.data() + first / 8;
-    if constexpr (sizeof(Code) == 1) held += with.compress_u8(codes, count, mask, pending + held);
-    else held += with.compress_u16(codes, count, mask, pending + held);
+    std::size_t kept = 0;
+    finite = split(first, std::min(sparse_step, n - first), out.data() + first / 8, pending + held, kept) && finite;
+    held += kept;
     const std::size_t blocks = held / block_values;
     if (blocks * block_bytes(bits) > out.size() - at) return errc::short_buffer;
     if (blocks == 0) continue;
@@ -54,10 +72,10 @@ result<std::size_t, errc> write_sparse(const kernel_set& with, std::size_t n, in
   return at + packed_bytes(held, bits);
 }
 
-/// Checks the stream as a whole first, so that the loop below cannot leave it; `take(first, count, codes)` receives
-/// the codes step by step.
-template <code_unit Code, class Take>
-errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, std::size_t n, int bits, Take take) noexcept
+/// Checks the stream as a whole first, so that the loop below cannot leave it; `join(first, count, mask, nonzero)` receives
+/// mask and codes step by step.
+template <code_unit Code, class Join>
+errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, std::size_t n, int bits, Join join) noexcept
 {
   if (stream.size() < mask_bytes(n)) return errc::truncated;
   const auto mask = stream.first(mask_bytes(n));
@@ -67,8 +85,7 @@ errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, s
   if (packed.size() < packed_bytes(left, bits)) return errc::truncated;
   if (packed.size() > packed_bytes(left, bits)) return errc::corrupt;
 
-  alignas(64) Code codes[sparse_step];
-  Code pending[block_values + sparse_step];
+  alignas(64) Code pending[block_values + sparse_step + sparse_slack];
   std::size_t held = 0;
   for (std::size_t first = 0; first < n; first += sparse_step) {
     const std::size_t count = std::min(sparse_step, n - first);
@@ -81,29 +98,74 @@ errc read_sparse(const kernel_set& with, std::span<const std::uint8_t> stream, s
       left -= more;
       held += more;
     }
-    if constexpr (sizeof(Code) == 1) with.expand_u8(mask.data() + first / 8, count, pending, codes);
-    else with.expand_u16(mask.data() + first / 8, count, pending, codes);
+    join(first, count, mask.data() + first / 8, static_cast<const Code*>(pending));
     held -= needed;
     std::memmove(pending, pending + needed, held * sizeof(Code));
-    take(first, count, static_cast<const Code*>(codes));
   }
   return errc::ok;
+}
+
+template <code_unit Code>
+result<std::size_t, errc> pack_sparse_with(
+  const kernel_set& with, std::span<const Code> codes, int bits, std::span<std::uint8_t> out) noexcept
+{
+  return write_sparse<Code>(with, codes.size(), bits, out,
+    [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
+      kept = compress(with, codes.data() + first, n, mask, nonzero);
+      return true;
+    });
+}
+
+template <code_unit Code>
+errc unpack_sparse_with(const kernel_set& with, std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
+{
+  return read_sparse<Code>(with, stream, codes.size(), bits,
+    [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
+      expand(with, mask, n, nonzero, codes.data() + first);
+    });
 }
 
 template <code_unit Code>
 result<std::size_t, errc> quantize_pack_sparse_with(
   const kernel_set& with, const value_source& x, const scale_map& map, int bits, std::span<std::uint8_t> out) noexcept
 {
+  if constexpr (sizeof(Code) == 1) {
+    if (with.quantize_compress != nullptr && x.direct() != nullptr && map.scales.size() == 1) {
+      const quantizer q(map.scales[0], bits);
+      return write_sparse<Code>(with, x.size(), bits, out,
+        [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
+          return with.quantize_compress(x.direct() + first, n, q, mask, nonzero, kept);
+        });
+    }
+  }
   return write_sparse<Code>(with, x.size(), bits, out,
-    [&](std::size_t first, std::size_t n, Code* to) { return quantize_range(with, x, first, n, map, bits, to); });
+    [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
+      alignas(64) Code codes[sparse_step];
+      const bool finite = quantize_range(with, x, first, n, map, bits, codes);
+      kept = compress(with, codes, n, mask, nonzero);
+      return finite;
+    });
 }
 
 template <code_unit Code>
 errc unpack_dequantize_sparse_with(
   const kernel_set& with, std::span<const std::uint8_t> stream, const scale_map& map, int bits, const value_sink& out) noexcept
 {
+  const streamed_output to(out.size());
+  if constexpr (sizeof(Code) == 1) {
+    if (with.expand_dequantize != nullptr && out.direct() != nullptr && map.scales.size() == 1) {
+      return read_sparse<Code>(with, stream, out.size(), bits,
+        [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
+          with.expand_dequantize(mask, n, nonzero, map.scales[0], out.direct() + first, to.streamed());
+        });
+    }
+  }
   return read_sparse<Code>(with, stream, out.size(), bits,
-    [&](std::size_t first, std::size_t n, const Code* codes) { dequantize_range(with, codes, first, n, map, out); });
+    [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
+      alignas(64) Code codes[sparse_step];
+      expand(with, mask, n, nonzero, codes);
+      dequantize_range(with, codes, first, n, map, out, to);
+    });
 }
 
 }  // namespace detail::inline NARROWS_FLAGS
@@ -121,10 +183,7 @@ template <code_unit Code>
                                                     std::span<std::uint8_t> out) noexcept
 {
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
-  return detail::write_sparse<Code>(best_kernels(), codes.size(), bits, out, [&](std::size_t first, std::size_t n, Code* to) {
-    std::memcpy(to, codes.data() + first, n * sizeof(Code));
-    return true;
-  });
+  return detail::pack_sparse_with(best_kernels(), codes, bits, out);
 }
 
 /// Inverse of pack_sparse; `codes.size()` says how many. The stream is not trusted.
@@ -133,10 +192,7 @@ template <code_unit Code>
 [[nodiscard]] errc unpack_sparse(std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
 {
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
-  return detail::read_sparse<Code>(best_kernels(), stream, codes.size(), bits,
-                                   [&](std::size_t first, std::size_t n, const Code* from) {
-                                     std::memcpy(codes.data() + first, from, n * sizeof(Code));
-                                   });
+  return detail::unpack_sparse_with(best_kernels(), stream, bits, codes);
 }
 
 /// Quantises, then pack_sparse, in steps that stay in the first cache. Errors: those of check(scale_map); short_buffer;

@@ -104,11 +104,12 @@ struct values {
 };
 
 /// Byte q of 32-bit element j is lane 16 q + j, so that shifts and masks yield lanes in order.
-NARROWS_OP vec load8(const std::uint8_t* from)
+NARROWS_OP vec in_lanes8(vec codes)
 {
   const vec bytes = _mm512_set4_epi32(0x0F0B0703, 0x0E0A0602, 0x0D090501, 0x0C080400);
-  return _mm512_shuffle_epi8(transpose_pieces(load(from)), bytes);
+  return _mm512_shuffle_epi8(transpose_pieces(codes), bytes);
 }
+NARROWS_OP vec load8(const std::uint8_t* from) { return in_lanes8(load(from)); }
 NARROWS_OP vec load16(const std::uint8_t* from)
 {
   return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), load(from));

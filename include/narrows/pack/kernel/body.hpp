@@ -297,7 +297,6 @@ NARROWS_OP std::size_t dequantize_vecs(const Code* codes, std::size_t n, const V
   constexpr std::size_t step = vec_bytes / sizeof(Code);
   std::size_t i = 0;
   for (; i + step <= n; i += step) dequantize_vec(codes + i, by, out + i);
-  by.end();
   return i;
 }
 

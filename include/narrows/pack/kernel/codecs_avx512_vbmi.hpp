@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/codecs_avx2.hpp>
+#include <narrows/pack/kernel/fused_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/rans_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/runs_avx512_vbmi.hpp>
@@ -84,6 +85,8 @@ NARROWS_TARGET inline std::size_t expand_u16(const std::uint8_t* mask, std::size
   t.compress_u16 = compress_u16;
   t.expand_u8 = expand_u8;
   t.expand_u16 = expand_u16;
+  t.quantize_compress = quantize_compress<0>;
+  t.expand_dequantize = expand_dequantize<0>;
   t.rans_encode = rans_encode;
   t.rans_decode = rans_decode;
   return with_runs<runs_steps>(t);

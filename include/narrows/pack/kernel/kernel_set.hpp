@@ -43,7 +43,7 @@ struct kernel_set {
 
   bool (*quantize_u8)(const float* x, std::size_t n, const quantizer&, std::uint8_t* codes) noexcept;
   bool (*quantize_u16)(const float* x, std::size_t n, const quantizer&, std::uint16_t* codes) noexcept;
-  /// `stream`: the whole output is least_streamed values or more, of which these are a part.
+  /// `stream`: these are part of an output of least_streamed values or more; who passes it has a streamed_output until the end.
   void (*dequantize_u8)(const std::uint8_t* codes, std::size_t n, const affine&, float* out, bool stream) noexcept;
   void (*dequantize_u16)(const std::uint16_t* codes, std::size_t n, const affine&, float* out, bool stream) noexcept;
 
@@ -71,6 +71,12 @@ struct kernel_set {
   /// readable for n codes, used or not.
   std::size_t (*expand_u8)(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero, std::uint8_t* codes) noexcept;
   std::size_t (*expand_u16)(const std::uint8_t* mask, std::size_t n, const std::uint16_t* nonzero, std::uint16_t* codes) noexcept;
+  /// quantize_u8 then compress_u8, and expand_u8 then dequantize_u8, in one pass; null where two are as good. `nonzero` has
+  /// room, and is readable, for n codes rounded up to 64.
+  bool (*quantize_compress)(const float* x, std::size_t n, const quantizer&, std::uint8_t* mask, std::uint8_t* nonzero,
+    std::size_t& count) noexcept;
+  std::size_t (*expand_dequantize)(const std::uint8_t* mask, std::size_t n, const std::uint8_t* nonzero, const affine&, float* out,
+    bool stream) noexcept;
   /// Bits that are 1.
   std::size_t (*count_ones)(const std::uint8_t* bytes, std::size_t n) noexcept;
 
@@ -80,6 +86,12 @@ struct kernel_set {
   std::size_t (*encode_runs_u16)(const std::uint16_t* codes, std::size_t n, int bits, std::uint8_t* out) noexcept;
   std::size_t (*decode_runs_u8)(const std::uint8_t* in, std::size_t n, int bits, std::uint8_t* codes) noexcept;
   std::size_t (*decode_runs_u16)(const std::uint8_t* in, std::size_t n, int bits, std::uint16_t* codes) noexcept;
+
+  /// The same of floats, through codes of 8 bits and fewer, in one pass; null where two are as good.
+  std::size_t (*encode_runs_floats)(
+    const float* x, std::size_t n, const quantizer&, int bits, std::uint8_t* out, bool& finite) noexcept;
+  std::size_t (*decode_runs_floats)(
+    const std::uint8_t* in, std::size_t n, int bits, const affine&, float* out, bool stream) noexcept;
 
   /// Codec rans, the first n symbols of a block, 0 < n <= rans::block_codes, whatever n is, `symbols` has room for a whole
   /// block, each below `with.symbols`. The bytes go to `out`, n at most; 64 more may be written. Returns how many there are.

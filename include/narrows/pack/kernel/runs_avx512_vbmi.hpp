@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <narrows/pack/kernel/fused_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/runs_block.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
 
@@ -17,8 +18,7 @@ inline namespace NARROWS_FLAGS {
 
 /// The steps of runs_block.hpp, 64 codes or 512 bits of a mask at a time.
 struct runs_steps {
-  /// The first n bits, n > 0; all of them from 64 on.
-  NARROWS_OP static __mmask64 first(std::size_t n) { return n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1; }
+  NARROWS_OP static __mmask64 first(std::size_t n) { return first_of_64(n); }
   NARROWS_OP static __m512i ones() { return _mm512_set1_epi8(1); }
   NARROWS_OP static std::uint64_t bits_at(const std::uint8_t* from)
   {
@@ -63,6 +63,10 @@ struct runs_steps {
     }
     return kept;
   }
+
+  static constexpr auto quantize_split = quantize_compress<1>;
+  static constexpr auto join_dequantize = expand_dequantize<1>;
+  static constexpr auto dequantize = avx512::dequantize<std::uint8_t>;
 
   NARROWS_TARGET static std::size_t split_heads(
     const std::uint8_t* w, std::size_t n, int low_bits, std::uint8_t* mask, std::uint8_t* rest) noexcept
