@@ -38,7 +38,8 @@ protected:
     auto x = what == content::rectified ? test::relu_like(n, 1, source) : test::random_floats(n, -1, 1, source);
     for (auto& v : x) {
       if (what == content::far && source.below(7) == 0) v *= 1e30F;
-      if (what == content::hostile && source.below(7) == 0) v = test::hostile_floats[source.below(std::size(test::hostile_floats))];
+      if (what == content::hostile && source.below(7) == 0)
+        v = test::hostile_floats[source.below(std::size(test::hostile_floats))];
     }
     return x;
   }

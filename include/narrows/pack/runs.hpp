@@ -18,7 +18,8 @@ namespace narrows {
 namespace detail::inline NARROWS_FLAGS {
 
 template <code_unit Code>
-[[nodiscard]] std::size_t encode_runs(const kernel_set& with, const Code* codes, std::size_t n, int bits, std::uint8_t* out) noexcept
+[[nodiscard]] std::size_t encode_runs(
+  const kernel_set& with, const Code* codes, std::size_t n, int bits, std::uint8_t* out) noexcept
 {
   if constexpr (sizeof(Code) == 1)
     return with.encode_runs_u8(codes, n, bits, out);
@@ -27,7 +28,8 @@ template <code_unit Code>
 }
 
 template <code_unit Code>
-[[nodiscard]] std::size_t decode_runs(const kernel_set& with, const std::uint8_t* in, std::size_t n, int bits, Code* codes) noexcept
+[[nodiscard]] std::size_t decode_runs(
+  const kernel_set& with, const std::uint8_t* in, std::size_t n, int bits, Code* codes) noexcept
 {
   if constexpr (sizeof(Code) == 1)
     return with.decode_runs_u8(in, n, bits, codes);

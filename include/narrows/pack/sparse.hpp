@@ -26,7 +26,8 @@ inline constexpr std::size_t sparse_step = 4096;
 inline constexpr std::size_t sparse_slack = 64;
 
 template <code_unit Code>
-[[nodiscard]] std::size_t compress(const kernel_set& with, const Code* codes, std::size_t n, std::uint8_t* mask, Code* nonzero) noexcept
+[[nodiscard]] std::size_t compress(
+  const kernel_set& with, const Code* codes, std::size_t n, std::uint8_t* mask, Code* nonzero) noexcept
 {
   if constexpr (sizeof(Code) == 1)
     return with.compress_u8(codes, n, mask, nonzero);
@@ -109,8 +110,8 @@ template <code_unit Code>
 result<std::size_t, errc> pack_sparse_with(
   const kernel_set& with, std::span<const Code> codes, int bits, std::span<std::uint8_t> out) noexcept
 {
-  return write_sparse<Code>(with, codes.size(), bits, out,
-    [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
+  return write_sparse<Code>(
+    with, codes.size(), bits, out, [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
       kept = compress(with, codes.data() + first, n, mask, nonzero);
       return true;
     });
@@ -119,8 +120,8 @@ result<std::size_t, errc> pack_sparse_with(
 template <code_unit Code>
 errc unpack_sparse_with(const kernel_set& with, std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
 {
-  return read_sparse<Code>(with, stream, codes.size(), bits,
-    [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
+  return read_sparse<Code>(
+    with, stream, codes.size(), bits, [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
       expand(with, mask, n, nonzero, codes.data() + first);
     });
 }
@@ -132,14 +133,14 @@ result<std::size_t, errc> quantize_pack_sparse_with(
   if constexpr (sizeof(Code) == 1) {
     if (with.quantize_compress != nullptr && x.direct() != nullptr && map.scales.size() == 1) {
       const quantizer q(map.scales[0], bits);
-      return write_sparse<Code>(with, x.size(), bits, out,
-        [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
+      return write_sparse<Code>(
+        with, x.size(), bits, out, [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
           return with.quantize_compress(x.direct() + first, n, q, mask, nonzero, kept);
         });
     }
   }
-  return write_sparse<Code>(with, x.size(), bits, out,
-    [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
+  return write_sparse<Code>(
+    with, x.size(), bits, out, [&](std::size_t first, std::size_t n, std::uint8_t* mask, Code* nonzero, std::size_t& kept) {
       alignas(64) Code codes[sparse_step];
       const bool finite = quantize_range(with, x, first, n, map, bits, codes);
       kept = compress(with, codes, n, mask, nonzero);
@@ -154,14 +155,14 @@ errc unpack_dequantize_sparse_with(
   const streamed_output to(out.size());
   if constexpr (sizeof(Code) == 1) {
     if (with.expand_dequantize != nullptr && out.direct() != nullptr && map.scales.size() == 1) {
-      return read_sparse<Code>(with, stream, out.size(), bits,
-        [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
+      return read_sparse<Code>(
+        with, stream, out.size(), bits, [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
           with.expand_dequantize(mask, n, nonzero, map.scales[0], out.direct() + first, to.streamed());
         });
     }
   }
-  return read_sparse<Code>(with, stream, out.size(), bits,
-    [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
+  return read_sparse<Code>(
+    with, stream, out.size(), bits, [&](std::size_t first, std::size_t n, const std::uint8_t* mask, const Code* nonzero) {
       alignas(64) Code codes[sparse_step];
       expand(with, mask, n, nonzero, codes);
       dequantize_range(with, codes, first, n, map, out, to);
@@ -179,8 +180,7 @@ inline namespace NARROWS_FLAGS {
 /// Errors   bad_width; short_buffer (part of `out` is then overwritten).
 /// Source   docs/format.md, section "sparse".
 template <code_unit Code>
-[[nodiscard]] result<std::size_t, errc> pack_sparse(std::span<const Code> codes, int bits,
-                                                    std::span<std::uint8_t> out) noexcept
+[[nodiscard]] result<std::size_t, errc> pack_sparse(std::span<const Code> codes, int bits, std::span<std::uint8_t> out) noexcept
 {
   if (!is_packable_width(bits) || code_bytes(bits) != sizeof(Code)) return errc::bad_width;
   return detail::pack_sparse_with(best_kernels(), codes, bits, out);

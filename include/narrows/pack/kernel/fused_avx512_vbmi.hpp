@@ -55,8 +55,8 @@ NARROWS_OP std::size_t compress_values(const float* x, std::size_t n, Levels& by
 
 /// As in kernel_set, quantize_compress; the codes that are not 0 less `Less`.
 template <int Less>
-NARROWS_TARGET bool quantize_compress(const float* x, std::size_t n, const quantizer& q, std::uint8_t* mask, std::uint8_t* rest,
-  std::size_t& count) noexcept
+NARROWS_TARGET bool quantize_compress(
+  const float* x, std::size_t n, const quantizer& q, std::uint8_t* mask, std::uint8_t* rest, std::size_t& count) noexcept
 {
   {
     invalid_flag flag;

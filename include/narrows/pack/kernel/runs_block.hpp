@@ -187,7 +187,10 @@ template <class Steps>
   t.encode_runs_u16 = encode_runs_block<Steps, std::uint16_t>;
   t.decode_runs_u8 = decode_runs_block<Steps, std::uint8_t>;
   t.decode_runs_u16 = decode_runs_block<Steps, std::uint16_t>;
-  if constexpr (requires { Steps::quantize_split; Steps::join_dequantize; }) {
+  if constexpr (requires {
+                  Steps::quantize_split;
+                  Steps::join_dequantize;
+                }) {
     t.encode_runs_floats = encode_runs_floats<Steps>;
     t.decode_runs_floats = decode_runs_floats<Steps>;
   }
