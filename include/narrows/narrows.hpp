@@ -56,11 +56,13 @@
 #include <narrows/partition/plan.hpp>
 #include <narrows/partition/signs.hpp>
 #include <narrows/schedule/any_policy.hpp>
+#include <narrows/schedule/choose_best.hpp>
 #include <narrows/schedule/estimator.hpp>
 #include <narrows/schedule/objective.hpp>
 #include <narrows/schedule/policies/best_candidate.hpp>
 #include <narrows/schedule/policies/cloud_only.hpp>
 #include <narrows/schedule/policies/device_only.hpp>
+#include <narrows/schedule/policies/joint.hpp>
 #include <narrows/schedule/policy.hpp>
 #include <narrows/schedule/scheduler.hpp>
 #include <narrows/version.hpp>

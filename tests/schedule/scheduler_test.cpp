@@ -19,46 +19,6 @@
 namespace narrows {
 namespace {
 
-TEST(LinkEstimator, ConvergesToAStepInTheRate)
-{
-  link_estimator e({bit_rate::mbit(100), 0.010});
-  for (int i = 0; i < 40; ++i) e.saw(50'000, 0.010 + 50'000 * 8 / 2e6);
-  EXPECT_NEAR(e.now().bandwidth.bits_per_second, 2e6, 2e4);
-  EXPECT_NEAR(e.now().rtt_s, 0.010, 1e-9);
-  for (int i = 0; i < 40; ++i) e.saw(50'000, 0.010 + 50'000 * 8 / 50e6);
-  EXPECT_NEAR(e.now().bandwidth.bits_per_second, 50e6, 5e6);
-}
-
-TEST(LinkEstimator, LearnsTheRoundTripFromShortMessages)
-{
-  link_estimator e({bit_rate::mbit(100), 0.020});
-  for (int i = 0; i < 60; ++i) e.saw(200, 0.050);
-  EXPECT_NEAR(e.now().rtt_s, 0.050, 1e-3);
-  EXPECT_EQ(e.now().bandwidth, bit_rate::mbit(100));   // a short message says nothing about it
-}
-
-TEST(LinkEstimator, StaysFiniteAndPositiveWhateverItIsTold)
-{
-  link_estimator e({bit_rate::mbit(1), 0.5});
-  const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  for (const double bytes : {-1.0, 0.0, 1.0, 1e3, 1e9, nan, inf})
-    for (const double seconds : {-1.0, 0.0, 1e-9, 1.0, 1e5, nan, inf}) {
-      e.saw(bytes, seconds);
-      ASSERT_TRUE(std::isfinite(e.now().bandwidth.bits_per_second)) << bytes << ' ' << seconds;
-      ASSERT_GT(e.now().bandwidth.bits_per_second, 0) << bytes << ' ' << seconds;
-      ASSERT_TRUE(e.now().rtt_s >= 0 && std::isfinite(e.now().rtt_s)) << bytes << ' ' << seconds;
-    }
-}
-
-TEST(LinkEstimator, ForgetsALostLinkWithTheFirstMessageThatCrosses)
-{
-  link_estimator e({bit_rate::mbit(10), 0.01});
-  e.lost();
-  EXPECT_FALSE(e.now().is_up());
-  e.saw(10'000, 0.05);
-  EXPECT_NEAR(e.now().bandwidth.bits_per_second, 10'000 * 8 / 0.04, 1);
-}
-
 /// Points beyond the candidates.
 struct wild {
   static constexpr std::string_view name = "wild";
@@ -116,6 +76,27 @@ TEST_F(Scheduler, FollowsTheLinkThatItsAnswersShow)
   t.saw(1000, 1e-6);
   (void)t.next();
   EXPECT_NE(t.chosen().where, placement::device);
+}
+
+TEST(SchedulerLoad, ScalesAllPlansByTheWorkThatOneShows)
+{
+  std::vector<candidate> all(2);
+  all[0].cost.device_s = 0.010;
+  all[0].cost.server_s = 0.002;
+  all[0].cost.bytes = 1000;
+  all[1].cost.device_s = 0.030;
+  all[1].where = placement::device;
+  auto s = *scheduler::make(all, best_candidate(metric::latency), {bit_rate::mbit(100), 0});
+  const auto first = s.next().epoch;
+  ASSERT_EQ(s.chosen().where, placement::split);
+  s.saw_work(0, 1, 1);           // no plan has this epoch
+  s.saw_work(first + 5, 1, 1);   // nor this one
+  EXPECT_EQ(s.load(), load_factors{});
+  for (int i = 0; i < 2; ++i) s.saw_work(first, 0.010, 0.040);
+  EXPECT_EQ(s.load().server, 20);
+  EXPECT_NEAR(s.predicted().server_load(), 0.040, 1e-12);
+  (void)s.next();
+  EXPECT_EQ(s.chosen().where, placement::device);   // better off alone now
 }
 
 TEST_F(Scheduler, ExplainsItsChoiceInOneLine)

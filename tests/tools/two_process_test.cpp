@@ -135,7 +135,7 @@ TEST(TwoProcesses, LowWidthsEqualTheSameCutInOneProcess)
 TEST(TwoProcesses, APolicyChoosesAndSeveralInputsAreUnderWay)
 {
   test::cloud_process cloud({network, "--workers", "2"});
-  for (const std::string policy : {"best", "device-only", "cloud-only"}) {
+  for (const std::string policy : {"joint", "best", "device-only", "cloud-only"}) {
     const auto f = narrows({"run", network, pictures, "--connect", cloud.endpoint(), "--in-flight", "4", "--policy", policy, "--explain", "-o", "json"});
     ASSERT_EQ(f.code, 0) << f.err;
     const auto all = json::parse(f.out);

@@ -15,6 +15,7 @@
 #include <narrows/schedule/policies/best_candidate.hpp>
 #include <narrows/schedule/policies/cloud_only.hpp>
 #include <narrows/schedule/policies/device_only.hpp>
+#include <narrows/schedule/policies/joint.hpp>
 
 #include "files.hpp"
 #include "session.hpp"
@@ -83,8 +84,8 @@ void add_planning(CLI::App& app, planning_options& how, const std::string& limit
       }
     },
     "a bound to keep: latency=50ms, device=20ms, server=5ms, bytes=20000, throughput=30 (per second), agreement=0.98")->type_name("METRIC=BOUND")->group(group);
-  app.add_option("--policy", how.policy, "best takes the best candidate by --objective")
-    ->check(CLI::IsMember({"best", "device-only", "cloud-only"}))->type_name("best|device-only|cloud-only")->capture_default_str()->group(group);
+  app.add_option("--policy", how.policy, "joint takes the best candidate by --objective and does not change it for little; best takes the best anew each time")
+    ->check(CLI::IsMember({"joint", "best", "device-only", "cloud-only"}))->type_name("joint|best|device-only|cloud-only")->capture_default_str()->group(group);
   app.add_option("--device", how.device, "profile of the device, from 'narrows profile' [measured now]")->type_name("FILE")->group(group);
   app.add_option("--cloud", how.cloud, "profile of the cloud [this device's times divided by --server-speedup]")->type_name("FILE")->group(group);
   app.add_option("--server-speedup", how.speedup, "how many times as fast the cloud is taken to be, without --cloud")
@@ -105,7 +106,8 @@ any_policy policy_of(const planning_options& how)
 {
   if (how.policy == "device-only") return device_only{};
   if (how.policy == "cloud-only") return cloud_only{};
-  return best_candidate(objective_of(how));
+  if (how.policy == "best") return best_candidate(objective_of(how));
+  return joint(objective_of(how));
 }
 
 link_state link_of(const planning_options& how, bool loopback)

@@ -22,7 +22,7 @@ namespace narrows::tool {
 struct planning_options {
   metric goal = metric::latency;
   std::vector<limit> limits;
-  std::string policy = "best";
+  std::string policy = "joint";
   std::string device;                          ///< profile files; empty: measured here
   std::string cloud;                           ///< empty: this device, `speedup` times as fast
   std::string accuracy;                        ///< empty: nothing is known of it

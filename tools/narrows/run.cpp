@@ -75,11 +75,13 @@ public:
     if (peer_is_there && !scheduler_->link().is_up()) scheduler_->set_link(start_);
     return scheduler_->next();
   }
-  void saw(const outcome& o, double returned)
+  /// `epoch`: of the plan that the answer was made by.
+  void saw(const outcome& o, double returned, std::uint64_t epoch)
   {
     if (!scheduler_) return;
-    if (o.from == "fallback" || o.failure) scheduler_->lost();
-    else if (o.from == "remote" && learns_) scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
+    if (o.from == "fallback" || o.failure) return scheduler_->lost();
+    scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server) * 1e-3);
+    if (o.from == "remote" && learns_) scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
   }
   [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
   [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
@@ -242,7 +244,7 @@ exit_code run(const run_command& options)
         if (f) o.float_first = *f;
       }
     }
-    plans->saw(o, returned);
+    plans->saw(o, returned, r.how.epoch);
     if (plans->varies()) o.how = std::move(r.how);
     if (interrupted.seen() && o.failure && o.failure->code == errc::cancelled) return;
     if (auto added = book.add(o); !added) trouble = report(added.error());

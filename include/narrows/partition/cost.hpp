@@ -15,6 +15,7 @@
 #include <narrows/partition/signs.hpp>
 #include <narrows/profile/layer_times.hpp>
 #include <narrows/profile/link.hpp>
+#include <narrows/profile/load.hpp>
 
 namespace narrows {
 
@@ -34,6 +35,16 @@ namespace narrows {
   return now;
 }
 [[nodiscard]] inline cost_terms evaluate(const candidate& c, const link_state& link) noexcept { return evaluate(c.cost, link); }
+/// The same on machines that are slower, or faster, than their profiles.
+[[nodiscard]] inline cost_terms evaluate(const candidate& c, const link_state& link, const load_factors& load) noexcept
+{
+  cost_terms now = evaluate(c.cost, link);
+  now.device_s *= load.device;
+  now.encode_s *= load.device;
+  now.decode_s *= load.server;
+  now.server_s *= load.server;
+  return now;
+}
 
 /// Seconds of the nodes before the cut, and after it: medians added up, as one processor runs one node at a time.
 /// `times` must be those of the cut's graph (`check`).

@@ -3,17 +3,23 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 #include <narrows/partition/candidate.hpp>
 #include <narrows/profile/link.hpp>
+#include <narrows/profile/load.hpp>
 
 namespace narrows {
 
 /// What was last seen of the world outside.
 struct observation {
   link_state link;
+  load_factors load{};
+  double link_uncertainty = 0;   ///< the rate may well be so much larger or smaller, as a share of it
+  std::uint64_t steps = 0;       ///< grows when link or load turned out to be another one
+  double at_s = 0;               ///< seconds since some fixed moment
 };
 
 /// The answer of a policy. `feasible` is false where no candidate meets what was asked; `index` then names the one that

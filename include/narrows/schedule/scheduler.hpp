@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -32,9 +33,10 @@ public:
 
   /// The plan for the next request. Its epoch is 1 at first and grows by one whenever the choice changes; the reference
   /// stays good until the next call.
-  [[nodiscard]] const plan& next()
+  /// `at_s`: seconds since any fixed moment, the same for all calls.
+  [[nodiscard]] const plan& next(double at_s = seconds_now())
   {
-    const decision d = policy_.choose(candidates_, observation{estimator_.now()});
+    const decision d = policy_.choose(candidates_, seen(at_s));
     const std::size_t index = d.index < candidates_.size() ? d.index : 0;
     if (epoch_ == 0 || index != now_.index) ++epoch_;
     now_ = {index, d.feasible, d.reason};
@@ -43,17 +45,32 @@ public:
   }
   /// What an answer showed: bytes both ways and the seconds they spent on the link.
   void saw(double bytes, double link_seconds) noexcept { estimator_.saw(bytes, link_seconds); }
+  /// What an answer to a request under the plan of `epoch` showed: seconds on the device and on the server, codecs included. Plans
+  /// of long ago are not remembered, and say nothing.
+  void saw_work(std::uint64_t epoch, double device_s, double server_s) noexcept
+  {
+    for (const auto& c : candidates_) {
+      if (c.what.epoch != epoch || epoch == 0) continue;
+      load_.saw_device(c.cost.device_load(), device_s);
+      load_.saw_server(c.cost.server_load(), server_s);
+    }
+  }
   /// A request that crossed came to no answer.
   void lost() noexcept { estimator_.lost(); }
   /// The link is known from elsewhere: a probe, a trace.
-  void set_link(const link_state& link) noexcept { estimator_ = link_estimator(link); }
+  void set_link(const link_state& link) noexcept
+  {
+    told_ += estimator_.steps() + 1;
+    estimator_ = link_estimator(link);
+  }
 
   [[nodiscard]] std::span<const candidate> candidates() const noexcept { return candidates_; }
   /// The last choice, and its cost over the link as it is now.
   [[nodiscard]] const decision& last() const noexcept { return now_; }
   [[nodiscard]] const candidate& chosen() const noexcept { return candidates_[now_.index]; }
-  [[nodiscard]] cost_terms predicted() const noexcept { return evaluate(chosen(), estimator_.now()); }
-  [[nodiscard]] const link_state& link() const noexcept { return estimator_.now(); }
+  [[nodiscard]] cost_terms predicted() const noexcept { return evaluate(chosen(), estimator_.now(), load_.now()); }
+  [[nodiscard]] link_state link() const noexcept { return estimator_.now(); }
+  [[nodiscard]] load_factors load() const noexcept { return load_.now(); }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] std::string_view policy_name() const noexcept { return policy_.name(); }
 
@@ -79,6 +96,14 @@ public:
   }
 
 private:
+  [[nodiscard]] static double seconds_now() noexcept
+  {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+  [[nodiscard]] observation seen(double at_s) const noexcept
+  {
+    return {estimator_.now(), load_.now(), estimator_.uncertainty(), estimator_.steps() + load_.steps() + told_, at_s};
+  }
   scheduler(std::vector<candidate> candidates, any_policy policy, const link_state& link)
     : candidates_(std::move(candidates)), policy_(std::move(policy)), estimator_(link)
   {
@@ -91,6 +116,8 @@ private:
   std::vector<candidate> candidates_;
   any_policy policy_;
   link_estimator estimator_;
+  load_estimator load_;
+  std::uint64_t told_ = 0;   // steps of estimators before, and those that set_link told of
   decision now_;
   std::uint64_t epoch_ = 0;
 };
