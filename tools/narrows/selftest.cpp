@@ -354,7 +354,7 @@ void add_selftest(CLI::App& program, action& chosen)
   auto options = std::make_shared<selftest_options>();
   auto* app = add_command(program, chosen, "selftest", "Compare every kernel and executor of this CPU with the reference", options, selftest);
   app->add_option("--seed", options->seed, "of the values compared")->type_name("N")->capture_default_str();
-  app->add_flag("--full", options->full, "also every length, place and float: some ten minutes");
+  app->add_flag("--full", options->full, "also every length, place and float: some minutes");
   add_output(*app, options->format);
 }
 
