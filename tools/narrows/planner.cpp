@@ -91,7 +91,7 @@ void add_planning(CLI::App& app, planning_options& how, const std::string& limit
   app.add_option("--server-speedup", how.speedup, "how many times as fast the cloud is taken to be, without --cloud")
     ->check(CLI::Range(0.001, 100000.0))->type_name("X")->capture_default_str()->group(group);
   app.add_option("--accuracy", how.accuracy, "agreement per cut and width, from 'narrows calibrate' [unknown]")->type_name("FILE")->group(group);
-  add_parsed(app, "--bandwidth", how.bandwidth, parse_bit_rate, "a rate such as 5Mbit or 800kbit", "of the link, each way [50Mbit; run: 5Gbit on loopback, then as the answers show]")->type_name("RATE")->group(group);
+  add_parsed(app, "--bandwidth", how.bandwidth, parse_bit_rate, "a rate such as 5Mbit or 800kbit", "of the link, each way [50Mbit; run: 5Gbit on loopback, then, unless this or --rtt is given, link and machines as the answers show]")->type_name("RATE")->group(group);
   add_parsed(app, "--rtt", how.rtt, parse_duration, "a time such as 20ms", "round trip of the link [10ms; run: 0.2ms on loopback, then as the answers show]")->type_name("TIME")->group(group);
 }
 

@@ -66,6 +66,7 @@ result<curve_client> keys_of(const run_command& options)
 class plan_source {
 public:
   explicit plan_source(plan fixed) : fixed_(std::move(fixed)) {}
+  /// `learns`: from what answers show, rather than hold to a link, and machines, that were told.
   plan_source(scheduler s, bool learns) : scheduler_(std::move(s)), start_(scheduler_->link()), learns_(learns) {}
 
   /// `peer_is_there`: a policy that fled a lost cloud looks at the link anew once the cloud is back.
@@ -80,8 +81,9 @@ public:
   {
     if (!scheduler_) return;
     if (o.from == "fallback" || o.failure) return scheduler_->lost();
+    if (!learns_) return;
     scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server) * 1e-3);
-    if (o.from == "remote" && learns_) scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
+    if (o.from == "remote") scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
   }
   [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
   [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
