@@ -65,4 +65,6 @@
 #include <narrows/schedule/policies/joint.hpp>
 #include <narrows/schedule/policy.hpp>
 #include <narrows/schedule/scheduler.hpp>
+#include <narrows/schedule/simulate.hpp>
+#include <narrows/schedule/trace.hpp>
 #include <narrows/version.hpp>

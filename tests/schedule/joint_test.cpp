@@ -9,6 +9,7 @@
 
 #include <narrows/schedule/policies/best_candidate.hpp>
 #include <narrows/schedule/scheduler.hpp>
+#include <narrows/schedule/simulate.hpp>
 
 #include "support/random_data.hpp"
 
@@ -39,39 +40,6 @@ objective goal_within(double agreement, metric m = metric::latency)
   objective goal(m);
   EXPECT_TRUE(goal.require(metric::agreement, agreement));
   return goal;
-}
-
-/// Runs a scheduler over a trace of rates, a request after the other, `noise` around each; counts what it does.
-struct ride {
-  double mean_regret = 0, worst_regret = 0, seconds = 0;
-  int switches = 0, requests = 0;
-};
-template <class Rate>
-ride go(scheduler& s, const objective& goal, double seconds, double noise, Rate rate_at)
-{
-  test::random_source source;
-  const std::vector<candidate> all(s.candidates().begin(), s.candidates().end());
-  ride r;
-  double at = 0, sum = 0;
-  while (at < seconds) {
-    const auto epoch = s.epoch();
-    (void)s.next(at);
-    r.switches += epoch != 0 && s.epoch() != epoch ? 1 : 0;
-    // The truth, which nobody in the scheduler sees.
-    const link_state link{{rate_at(at) * (1 + noise * static_cast<double>(source.uniform(-1, 1)))}, 0.010};
-    const link_state mean{{rate_at(at)}, 0.010};
-    const cost_terms cost = evaluate(s.chosen(), link);
-    const cost_terms fair = evaluate(s.chosen(), mean), best = choose_best(all, goal, {mean}).cost;
-    const double regret = fair.latency() / best.latency() - 1;
-    sum += regret;
-    r.worst_regret = std::max(r.worst_regret, regret);
-    ++r.requests;
-    if (cost.bytes > 0) s.saw(cost.bytes + cost.return_bytes, cost.link_s);
-    at += std::max(cost.latency(), 1.0 / 30);
-  }
-  r.mean_regret = sum / r.requests;
-  r.seconds = at;
-  return r;
 }
 
 TEST(Joint, IsNeverFurtherFromTheBestThanItsLeastGainWhereNothingIsUncertain)
@@ -125,14 +93,17 @@ TEST(Joint, SaysInfeasibleWithThePlanThatMissesLeast)
 TEST(Joint, DoesNotGoBackAndForthInNoise)
 {
   const objective goal = goal_within(0.95);
+  simulate_options how;
+  how.every_s = 1.0 / 30;
+  how.noise = 0.2;
   for (double rate = 1e6; rate < 200e6; rate *= 1.17) {   // some of them where two plans are as good
     SCOPED_TRACE(rate);
-    auto s = *scheduler::make(some_candidates(), joint(goal), {{rate}, 0.010});
-    const ride r = go(s, goal, 60, 0.2, [&](double) { return rate; });
-    EXPECT_LE(r.switches, 6);
-    EXPECT_LE(r.mean_regret, 0.02);
-    auto nervous = *scheduler::make(some_candidates(), best_candidate(goal), {{rate}, 0.010});
-    EXPECT_GE(go(nervous, goal, 60, 0.2, [&](double) { return rate; }).switches, r.switches);
+    const link_state link{{rate}, 0.010};
+    const auto r = simulate(some_candidates(), joint(goal), goal, traces::constant(link), link, how);
+    EXPECT_LE(r->switches, 6U);   // one in 10 s
+    EXPECT_LE(r->mean_regret(), 0.005);
+    EXPECT_LE(r->regret_below(1), 0.05);
+    EXPECT_GE(simulate(some_candidates(), best_candidate(goal), goal, traces::constant(link), link, how)->switches, r->switches);
   }
 }
 
@@ -169,11 +140,30 @@ TEST(Joint, IsRightAgainTwoRequestsAfterAStep)
 TEST(Joint, FollowsARampClosely)
 {
   const objective goal = goal_within(0.95);
-  auto s = *scheduler::make(some_candidates(), joint(goal), {{50e6}, 0.010});
-  const ride r = go(s, goal, 120, 0, [](double at) { return 50e6 * std::pow(0.02, at / 120); });
-  EXPECT_LE(r.mean_regret, 0.005);
-  EXPECT_LE(r.worst_regret, 0.05);
-  EXPECT_GE(r.switches, 2);
+  const link_state fast{bit_rate::mbit(50), 0.010}, slow{bit_rate::mbit(1), 0.010};
+  simulate_options how;
+  how.seconds = 120;
+  how.every_s = 1.0 / 30;
+  const auto r = simulate(some_candidates(), joint(goal), goal, traces::ramp(fast, slow, 120), fast, how);
+  EXPECT_LE(r->mean_regret(), 0.005);
+  EXPECT_LE(r->regret_below(1), 0.02);
+  EXPECT_GE(r->switches, 2U);
+}
+
+TEST(Joint, ComesBackToALinkThatRecoveredWhileProbesCross)
+{
+  const objective goal = goal_within(0.95);
+  const link_state poor{bit_rate::mbit(0.5), 0.010}, good{bit_rate::mbit(50), 0.010};
+  simulate_options how;
+  how.seconds = 40;
+  how.probe_every_s = 0.8;
+  const auto r = simulate(some_candidates(), joint(goal), goal, traces::step(poor, good, 20), poor, how);
+  double right_s = 0;
+  for (const auto& each : r->requests)
+    if (each.at_s >= 20 && each.regret > 0.05) right_s = each.at_s - 20;
+  EXPECT_LE(right_s, 2);
+  EXPECT_GT(right_s, 0);
+  EXPECT_LE(r->probe_seconds, 4);
 }
 
 TEST(Joint, BeginsAnewWithOtherCandidates)
