@@ -31,7 +31,7 @@ TEST(Program, SaysWhatItIsAndHowItIsUsed)
   const auto help = narrows({"--help"});
   EXPECT_EQ(help.code, 0);
   EXPECT_EQ(help.err, "");
-  for (const std::string command : {"inspect", "infer", "serve", "run", "profile", "plan", "cut", "selftest", "keygen"}) {
+  for (const std::string command : {"inspect", "infer", "serve", "run", "profile", "plan", "simulate", "cut", "selftest", "keygen"}) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + command));
     const auto one = narrows({command, "--help"});
     EXPECT_EQ(one.code, 0) << command;
@@ -240,6 +240,31 @@ TEST(Program, ProfilesAndPlans)
   const auto table = narrows({"plan", network, "--device", profile, "--bandwidth", "5Mbit", "--rtt", "20ms", "--explain"});
   EXPECT_EQ(table.code, 0) << table.err;
   EXPECT_THAT(table.out, HasSubstr("chosen"));
+
+  const std::vector<std::string> simulate{"simulate", network, "--device", profile, "--server-speedup", "20", "--bandwidth", "20Mbit", "--for", "20s", "-o"};
+  for (const std::string kind : {"constant", "step", "ramp", "lte"}) {
+    auto command = simulate;
+    command.insert(command.end(), {"json", "--trace", kind, "--slow-down", "2"});
+    const auto once = narrows(command), again = narrows(command);
+    ASSERT_EQ(once.code, 0) << once.err;
+    EXPECT_EQ(once.out, again.out) << "the same seed, the same world";
+    const auto rows = json::parse(once.out).at("policies");
+    ASSERT_EQ(rows.size(), 4U);
+    EXPECT_EQ(rows.at(0).at("policy"), "joint");
+    for (const auto& row : rows) {
+      EXPECT_GT(row.at("requests").get<int>(), 0);
+      EXPECT_LE(row.at("regret").at("mean").get<double>(), row.at("regret").at("worst").get<double>());
+    }
+    EXPECT_LE(rows.at(0).at("regret").at("mean").get<double>(), rows.at(3).at("regret").at("mean").get<double>());
+  }
+  for (const std::string form : {"table", "csv"}) {
+    auto command = simulate;
+    command.push_back(form);
+    const auto r = narrows(command);
+    EXPECT_EQ(r.code, 0) << r.err;
+    EXPECT_THAT(r.out, HasSubstr("device-only"));
+  }
+  test::expect_one_error(narrows({"simulate", network, "--device", profile, "--for", "0s"}), 3, "--for");
 
   auto other = written;
   other["model"]["hash"] = std::string(64, '0');
