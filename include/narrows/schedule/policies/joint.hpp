@@ -18,8 +18,8 @@ namespace narrows {
 /// When `joint` changes its mind.
 struct switching_rule {
   double least_gain = 0.01;   ///< a plan must better the present one by this share to take its place
-  double dwell_s = 10;        ///< for so long after it was left, a plan must better the present one by `urgent_gain` to come back
-  double urgent_gain = 0.25;
+  double dwell_s = 3;         ///< for so long after it was left, a plan must better the present one by `urgent_gain` to come back
+  double urgent_gain = 0.1;
 };
 
 /// The default: cut, width and codec of each tensor together, for a stated objective, and no faster than what is known of the
