@@ -99,6 +99,26 @@ TEST(Peer, BitsThatAlwaysFlipAreAnIntegrityErrorAndTheCloudServesOthers)
   EXPECT_EQ(direct->infer(input, plan_at(network, "both"), patience)->from, source::remote);
 }
 
+TEST(Peer, AProbeWhoseEchoIsLostOrNotItsOwnEndsAtItsTime)
+{
+  running_cloud server({network});
+  for (const bool replaced : {false, true}) {
+    meddler link(server.endpoint(), meddler::pass, [replaced](frames m) {
+      const auto what = wire::decode(m[0]);
+      if (what && std::get_if<wire::echo>(&*what) != nullptr) return replaced ? messages{{envelope(wire::echo{777'777})}} : messages{};
+      return messages{m};
+    });
+    auto client = edge_to(link.endpoint());
+    ASSERT_TRUE(client) << client.error().text();
+    ASSERT_TRUE(client->begin_probe(100, 50ms));
+    std::optional<result<clock::duration>> took;
+    for (int i = 0; i < 4000 && !(took = client->probed()); ++i) std::this_thread::sleep_for(1ms);
+    ASSERT_TRUE(took && !*took);
+    EXPECT_EQ(took->error().code, errc::deadline);
+    EXPECT_EQ(client->infer(input, plan_at(network, "both"), patience)->from, source::remote) << "requests go on";
+  }
+}
+
 TEST(Peer, ADamagedEnvelopeIsSentAgainToo)
 {
   running_cloud server({network});

@@ -41,6 +41,9 @@ std::vector<message> one_of_each()
     reply{8, 99, {raw, some_tensor()}, {std::chrono::microseconds(1), std::chrono::microseconds(2), std::chrono::microseconds(3)}},
     failure{8, errc::overloaded, "64 requests wait", 99},
     cancel{8},
+    probe{9, 3000},
+    probe{10, 0},
+    echo{9},
   };
 }
 

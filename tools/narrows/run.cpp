@@ -85,6 +85,20 @@ public:
     scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server) * 1e-3);
     if (o.from == "remote") scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
   }
+  /// Keeps an eye on a link that no request crosses: starts a probe where one is due, and takes the outcome of the last one.
+  void look_at_link(edge& link)
+  {
+    if (!scheduler_ || !learns_) return;
+    std::size_t next = 0;
+    if (const auto took = link.probed()) {
+      if (*took) scheduler_->saw(static_cast<double>(std::exchange(probing_, 0)), std::chrono::duration<double>(**took).count());
+      else if (std::exchange(probing_, 0) > 0 && took->error().code == errc::deadline) scheduler_->lost();
+      // The round trip alone first, then something that takes its time: together they tell one from the other.
+      if (*took && last_probe_ == short_probe) next = long_probe;
+    }
+    if (probing_ == 0 && next == 0 && link.peer() && scheduler_->wants_probe()) next = short_probe;
+    if (next > 0 && link.begin_probe(next, std::chrono::seconds(2))) probing_ = last_probe_ = next;
+  }
   [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
   [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
 
@@ -93,6 +107,9 @@ private:
   std::optional<scheduler> scheduler_;
   link_state start_;
   bool learns_ = true;
+  static constexpr std::size_t short_probe = 64, long_probe = std::size_t{16} << 10;
+  std::size_t probing_ = 0;      // bytes of the probe under way
+  std::size_t last_probe_ = 0;   // of the last one
 };
 
 struct in_flight_request {
@@ -259,6 +276,7 @@ exit_code run(const run_command& options)
       while (!interrupted.seen() && clock_type::now() < due) std::this_thread::sleep_for(std::min<clock_type::duration>(due - clock_type::now(), std::chrono::milliseconds(50)));
       due += std::chrono::duration_cast<clock_type::duration>(options.every);
     }
+    plans->look_at_link(link);
     auto in = work->load(i);
     if (!in) {
       while (!waiting.empty()) end_one();

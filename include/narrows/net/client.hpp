@@ -68,6 +68,14 @@ public:
     return infer(edge_request{inputs, &how, deadline, std::move(stop), nullptr});
   }
 
+  /// Sends a message of so many bytes that the cloud answers at once: what the link is, where no request crosses that would tell.
+  /// One at a time; `probed` has the outcome.
+  /// Errors   bad_input (no bytes, or more than 64 KiB), overloaded (one is under way, or its outcome not taken).
+  [[nodiscard]] result<void> begin_probe(std::size_t bytes, std::chrono::milliseconds timeout) { return core_->probe().begin(bytes, timeout); }
+  /// How long the probe took to the cloud and back, once it is known, and once only; none until then.
+  /// Errors   unreachable (the cloud is not there), deadline (no answer in time).
+  [[nodiscard]] std::optional<result<clock::duration>> probed() { return core_->probe().outcome(); }
+
   /// What the cloud said of itself; none while it is not there.
   [[nodiscard]] std::optional<wire::welcome> peer() const { return core_->peer(); }
   [[nodiscard]] const model& network() const noexcept { return core_->what(); }

@@ -26,9 +26,9 @@ class cloud_link {
 public:
   enum class state { down, greeting, up };
 
-  /// What came in, with its payload frames: a reply or a failure.
+  /// What came in, with its payload frames.
   struct incoming {
-    std::variant<wire::reply, wire::failure> head;
+    std::variant<wire::reply, wire::failure, wire::echo> head;
     std::vector<zmq::message_t> payloads;
   };
 
@@ -103,7 +103,7 @@ public:
     return lost;
   }
 
-  /// The next reply or failure; greetings are dealt with here, and what makes no sense is logged and dropped.
+  /// The next reply, failure or echo; greetings are dealt with here, and what makes no sense is logged and dropped.
   std::optional<incoming> receive()
   {
     zmq::message_t part;
@@ -125,6 +125,7 @@ public:
       }
       if (const auto* met = std::get_if<wire::welcome>(&*message)) welcome(*met);
       else if (auto* reply = std::get_if<wire::reply>(&*message)) return incoming{std::move(*reply), std::move(frames)};
+      else if (const auto* back = std::get_if<wire::echo>(&*message)) return incoming{*back, {}};
       else if (auto* failed = std::get_if<wire::failure>(&*message)) {
         if (failed->id == greeting_.id && state_ != state::up) refuse({failed->code, failed->what});
         else return incoming{std::move(*failed), {}};

@@ -20,6 +20,7 @@
 #include <narrows/graph/model.hpp>
 #include <narrows/net/cloud_link.hpp>
 #include <narrows/net/edge_tensors.hpp>
+#include <narrows/net/link_probe.hpp>
 #include <narrows/net/pending.hpp>
 #include <narrows/net/request_book.hpp>
 #include <narrows/net/tail_runner.hpp>
@@ -37,7 +38,7 @@ public:
 
   edge_core(model what, any_engine engine, edge_options options)
     : model_(std::move(what)), options_(std::move(options)), runner_(std::move(engine), options_.cached_executors),
-      book_(model_.network, options_), tails_(model_.network, runner_, book_, options_)
+      book_(model_.network, options_), probe_(book_, options_), tails_(model_.network, runner_, book_, options_)
   {
     std::uint64_t bytes = std::uint64_t{1} << 20;
     for (const auto v : model_.network->outputs()) bytes = std::max(bytes, float_bytes(*model_.network, v));
@@ -134,6 +135,7 @@ public:
     if (const auto it = book_.requests.find(id); it != book_.requests.end()) book_.finish(*it->second, error(errc::cancelled, "request " + std::to_string(id)));
   }
 
+  [[nodiscard]] link_probe& probe() noexcept { return probe_; }
   [[nodiscard]] std::optional<wire::welcome> peer() const
   {
     const std::lock_guard lock(book_.mutex);
@@ -310,6 +312,7 @@ private:
       }
     }
     for (auto& [id, p] : book_.requests) next = std::min(next, step(*p, now));
+    next = std::min(next, probe_.step(*link_, up_, now));
     send_cancels();
     return next == time_point::max() ? now + std::chrono::minutes(1) : next;
   }
@@ -331,6 +334,7 @@ private:
     }
     while (auto in = link_->receive()) {
       if (auto* reply = std::get_if<wire::reply>(&in->head)) take(*reply, in->payloads);
+      else if (auto* back = std::get_if<wire::echo>(&in->head)) probe_.take(*back);
       else take(std::get<wire::failure>(in->head));
     }
   }
@@ -378,6 +382,7 @@ private:
   slice_runner runner_;
   wire::limits most_;
   request_book book_;                  // its mutex guards all below that has no other note
+  link_probe probe_;
   tail_runner tails_;
   int jump_ = 0;
   zmq::context_t context_;

@@ -172,6 +172,7 @@ private:
       frames.erase(frames.begin());
       if (auto* asked = std::get_if<wire::request>(&*message)) return enqueue(peer, std::move(*asked), std::move(frames));
       if (const auto* met = std::get_if<wire::hello>(&*message)) return greet(peer, *met);
+      if (const auto* asked = std::get_if<wire::probe>(&*message)) return post(peer, wire::echo{asked->id});
       if (const auto* gone = std::get_if<wire::cancel>(&*message)) {
         queue.cancel(peer, gone->id);
         return true;

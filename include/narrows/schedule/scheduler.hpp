@@ -31,11 +31,18 @@ public:
     return scheduler(std::move(candidates), std::move(policy), link);
   }
 
+  /// Seconds by the system's steady clock.
+  [[nodiscard]] static double now_s() noexcept
+  {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+
   /// The plan for the next request. Its epoch is 1 at first and grows by one whenever the choice changes; the reference
   /// stays good until the next call.
-  /// `at_s`: seconds since any fixed moment, the same for all calls.
-  [[nodiscard]] const plan& next(double at_s = seconds_now())
+  /// `at_s`: seconds since some moment, the same one for all calls.
+  [[nodiscard]] const plan& next(double at_s = now_s())
   {
+    chosen_s_ = at_s;
     const decision d = policy_.choose(candidates_, seen(at_s));
     const std::size_t index = d.index < candidates_.size() ? d.index : 0;
     if (epoch_ == 0 || index != now_.index) ++epoch_;
@@ -43,8 +50,18 @@ public:
     candidates_[index].what.epoch = epoch_;
     return candidates_[index].what;
   }
-  /// What an answer showed: bytes both ways and the seconds they spent on the link.
-  void saw(double bytes, double link_seconds) noexcept { estimator_.saw(bytes, link_seconds); }
+  /// What an answer, or a probe, showed: bytes both ways and the seconds they spent on the link.
+  void saw(double bytes, double link_seconds) noexcept
+  {
+    estimator_.saw(bytes, link_seconds);
+    crossed_s_ = chosen_s_;
+  }
+  /// Whether the plan sends nothing and nothing else has crossed for so long that the link should be probed, lest a better one
+  /// go unseen.
+  [[nodiscard]] bool wants_probe(double at_s = now_s(), double every_s = 0.8) const noexcept
+  {
+    return epoch_ != 0 && !(chosen().cost.bytes > 0) && at_s - crossed_s_ >= every_s;
+  }
   /// What an answer to a request under the plan of `epoch` showed: seconds on the device and on the server, codecs included. Plans
   /// of long ago are not remembered, and say nothing.
   void saw_work(std::uint64_t epoch, double device_s, double server_s) noexcept
@@ -96,10 +113,6 @@ public:
   }
 
 private:
-  [[nodiscard]] static double seconds_now() noexcept
-  {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
   [[nodiscard]] observation seen(double at_s) const noexcept
   {
     return {estimator_.now(), load_.now(), estimator_.uncertainty(), estimator_.steps() + load_.steps() + told_, at_s};
@@ -120,6 +133,8 @@ private:
   std::uint64_t told_ = 0;   // steps of estimators before, and those that set_link told of
   decision now_;
   std::uint64_t epoch_ = 0;
+  double chosen_s_ = 0;    // of the last call of next
+  double crossed_s_ = 0;   // when something last crossed, by that
 };
 
 }  // namespace narrows

@@ -88,7 +88,6 @@ struct simulation {
 
   simulation out;
   std::uint64_t epoch = 0;
-  double crossed_s = 0;
   for (double now = 0; now < how.seconds;) {
     const plan& chosen = s.next(now);
     out.switches += epoch != 0 && chosen.epoch != epoch ? 1 : 0;
@@ -115,16 +114,15 @@ struct simulation {
       continue;
     }
     s.saw_work(epoch, device, server);
-    if (c.cost.bytes > 0) {
-      s.saw(c.cost.bytes + c.cost.return_bytes, link);
-      crossed_s = now;
-    } else if (how.probe_every_s > 0 && now - crossed_s >= how.probe_every_s) {
+    if (c.cost.bytes > 0) s.saw(c.cost.bytes + c.cost.return_bytes, link);
+    if (how.probe_every_s > 0 && s.wants_probe(now, how.probe_every_s)) {
       const double probe = cross(how.probe_bytes, now);
       if (probe < std::numeric_limits<double>::infinity()) {
         s.saw(how.probe_bytes, probe);
         out.probe_seconds += probe;
+      } else {
+        s.lost();
       }
-      crossed_s = now;
     }
     now += std::max(r.latency_s, how.every_s);
   }

@@ -157,6 +157,8 @@ inline result<message> get(const v1::Failure& from, const limits&)
   case v1::Envelope::kReply: note(envelope.reply().id()); return detail::get(envelope.reply(), most);
   case v1::Envelope::kFailure: note(envelope.failure().id()); return detail::get(envelope.failure(), most);
   case v1::Envelope::kCancel: return message(cancel{envelope.cancel().id()});
+  case v1::Envelope::kProbe: return message(probe{envelope.probe().id(), envelope.probe().padding().size()});
+  case v1::Envelope::kEcho: return message(echo{envelope.echo().id()});
   case v1::Envelope::BODY_NOT_SET: break;
   }
   return detail::broken("envelope without a body");

@@ -105,6 +105,14 @@ inline void put(const failure& from, v1::Envelope& envelope)
 
 inline void put(const cancel& from, v1::Envelope& envelope) { envelope.mutable_cancel()->set_id(from.id); }
 
+inline void put(const probe& from, v1::Envelope& envelope)
+{
+  envelope.mutable_probe()->set_id(from.id);
+  envelope.mutable_probe()->set_padding(std::string(from.padding, '\0'));
+}
+
+inline void put(const echo& from, v1::Envelope& envelope) { envelope.mutable_echo()->set_id(from.id); }
+
 }  // namespace detail
 
 /// The envelope frame of a message.

@@ -101,7 +101,19 @@ struct cancel {
   friend bool operator==(const cancel&, const cancel&) = default;
 };
 
-using message = std::variant<hello, welcome, request, reply, failure, cancel>;
+/// What its sender learns of the link from: `padding` bytes of no meaning travel with it.
+struct probe {
+  std::uint64_t id = 0;
+  std::size_t padding = 0;
+  friend bool operator==(const probe&, const probe&) = default;
+};
+
+struct echo {
+  std::uint64_t id = 0;                 ///< of the probe
+  friend bool operator==(const echo&, const echo&) = default;
+};
+
+using message = std::variant<hello, welcome, request, reply, failure, cancel, probe, echo>;
 
 /// 64-bit FNV-1a over the names and shapes of every tensor that may cross (inputs and node outputs, in graph order):
 /// two builds that read one model file differently are told apart before a tensor travels. No defence against malice.
