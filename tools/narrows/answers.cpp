@@ -92,6 +92,13 @@ void answer_book::start()
   }
 }
 
+void answer_book::remark(const std::string& line)
+{
+  if (how_.format != output_format::table) return;
+  start();
+  fmt::print("{}\n", faint("-- " + line));
+}
+
 result<void> answer_book::add(const outcome& o)
 {
   start();

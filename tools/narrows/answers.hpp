@@ -70,6 +70,8 @@ public:
 
   /// Plan for the JSON head.
   void planned(const plan& p) { plan_ = p; }
+  /// A line between the answers of a table; other forms have no place for it.
+  void remark(const std::string& line);
   /// Prints, counts and, where asked, saves one outcome. Errors: io_error from saving.
   [[nodiscard]] result<void> add(const outcome& o);
   /// Prints what is left, and gives the exit code: that of the first failed input, else ok.

@@ -117,6 +117,7 @@ struct in_flight_request {
   std::size_t number;
   plan how;
   loaded_request in;
+  std::string switched;   // to which plan and why, where it is another than that of the request before
 };
 
 /// Sums up the pictures at hand for the planner: sizes of all files, and the time one takes to prepare.
@@ -264,12 +265,17 @@ exit_code run(const run_command& options)
       }
     }
     plans->saw(o, returned, r.how.epoch);
+    if (!r.switched.empty()) {
+      book.remark(r.switched);
+      if (options.explain && options.batch.format != output_format::table) fmt::print(stderr, "narrows: {}\n", r.switched);
+    }
     if (plans->varies()) o.how = std::move(r.how);
     if (interrupted.seen() && o.failure && o.failure->code == errc::cancelled) return;
     if (auto added = book.add(o); !added) trouble = report(added.error());
   };
 
   auto due = clock_type::now();
+  auto epoch = first.epoch;
   for (std::size_t i = 0; i < work->requests() && !interrupted.seen() && trouble == exit_code::ok; ++i) {
     while (waiting.size() >= static_cast<std::size_t>(options.in_flight)) end_one();
     if (options.every.count() > 0) {
@@ -286,7 +292,8 @@ exit_code run(const run_command& options)
       if (auto added = book.add(o); !added) trouble = report(added.error());
       continue;
     }
-    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value()};
+    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), {}};
+    if (std::exchange(epoch, r.how.epoch) != r.how.epoch) r.switched = "from here on: " + plans->why(g);
     std::vector<tensor_view> views;
     for (const auto& t : r.in.inputs) views.push_back(t.values.view());
     encoded_input picture;
