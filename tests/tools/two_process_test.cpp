@@ -172,6 +172,18 @@ TEST(TwoProcesses, KillingTheCloudHalfWayLosesNoAnswer)
   EXPECT_EQ(saved(folder / "run"), saved(folder / "whole")) << "answers of the device and of the cloud are the same bits";
 }
 
+TEST(TwoProcesses, APolicyThatLosesItsCloudSaysWhatItDoesInstead)
+{
+  test::cloud_process cloud({network});
+  test::process edge({"run", network, pictures, "--connect", cloud.endpoint(), "--server-speedup", "1000", "--bandwidth", "10Gbit", "--rtt", "0",
+    "--every", "100ms", "--deadline", "2s"});
+  ASSERT_TRUE(edge.says(" remote ")) << edge.err();
+  cloud.program().signal(SIGKILL);
+  ASSERT_EQ(edge.wait(std::chrono::minutes(2)), 0) << edge.err();
+  EXPECT_THAT(edge.out(), HasSubstr("-- from here on: all on the device"));
+  EXPECT_THAT(edge.out(), HasSubstr("errors 0"));
+}
+
 TEST(TwoProcesses, TheCloudStopsCleanlyWhenTold)
 {
   for (const int which : {SIGINT, SIGTERM}) {
