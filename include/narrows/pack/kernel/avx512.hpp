@@ -30,6 +30,12 @@ inline constexpr __mmask16 every = 0xFFFF;
 NARROWS_OP vec zero() { return _mm512_setzero_si512(); }
 NARROWS_OP vec load(const std::uint8_t* from) { return _mm512_loadu_si512(from); }
 NARROWS_OP void store(std::uint8_t* to, vec v) { _mm512_storeu_si512(to, v); }
+NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t n)   // n > 0
+{
+  for (; n > 64; n -= 64, to += 64, from += 64) store(to, load(from));
+  const __mmask64 mask = ~std::uint64_t{0} >> (64 - n);
+  _mm512_mask_storeu_epi8(to, mask, _mm512_maskz_loadu_epi8(mask, from));
+}
 NARROWS_OP vec all_bytes(char c) { return _mm512_set1_epi8(c); }
 NARROWS_OP vec all_words(short s) { return _mm512_set1_epi16(s); }
 NARROWS_OP vec both(vec a, vec b) { return _mm512_and_si512(a, b); }
@@ -82,11 +88,8 @@ NARROWS_OP vec transpose_pieces(vec v)
 {
   return _mm512_maskz_permutexvar_epi32(every, _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), v);
 }
-NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, transpose_pieces(v)); }
-NARROWS_OP void store16(std::uint8_t* to, vec v)
-{
-  store(to, _mm512_maskz_permutexvar_epi64(0xFF, _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v));
-}
+NARROWS_OP vec in_order8(vec v) { return transpose_pieces(v); }
+NARROWS_OP vec in_order16(vec v) { return _mm512_maskz_permutexvar_epi64(0xFF, _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v); }
 
 template <bool Stream>
 struct values {
