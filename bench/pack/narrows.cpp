@@ -12,7 +12,7 @@ void add_packer(contenders& to, const kernel_set* set, const char* suffix, int b
 {
   const auto width = static_cast<std::size_t>(bits - 1);
   to.pack.push_back({std::string(set->name) + suffix, bits, levels, promise::block_layout,
-    [set, width, q = quantizer(levels, bits)](const float* x, std::size_t n, std::uint8_t* out) { set->quantize_pack[width](x, n / block_values, q, out); }});
+    [set, width, q = quantizer(levels, bits)](const float* x, std::size_t n, std::uint8_t* out) { set->quantize_pack[width](x, n, q, out); }});
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ void add_narrows(contenders& to)
       add_packer(to, set, "", bits, levels);
       add_packer(to, set, "_relu", bits, relu_levels(bits));
       to.unpack.push_back({std::string(set->name), bits, levels, promise::block_layout,
-        [set, width, levels](const std::uint8_t* packed, std::size_t n, float* out) { set->unpack_dequantize[width](packed, n / block_values, levels, out); }});
+        [set, width, levels](const std::uint8_t* packed, std::size_t n, float* out) { set->unpack_dequantize[width](packed, n, levels, out); }});
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every kernel set that this CPU can run against reference.hpp, in memory between guard pages.
+#include <algorithm>
 #include <cfenv>
 #include <cstring>
 #include <limits>
@@ -78,6 +79,43 @@ TEST_P(Kernel, PacksAndUnpacksCodesLikeTheReference)
         detail::unpack_with<code>(set, out.data(), bits, back.values());
         ASSERT_TRUE(std::equal(codes.begin(), codes.end(), back.data()));
       }
+    }
+  });
+}
+
+// Every length of the narrower last block, alone: from too few lanes to read a row as a full one up to all but one.
+TEST_P(Kernel, DoesTailsOfAnyLengthLikeTheReference)
+{
+  const auto width = static_cast<std::size_t>(bits - 1);
+  const auto kinds = mappings();
+  with_code([&](auto zero) {
+    using code = decltype(zero);
+    const guarded<float> values_end(block_values), back_end(block_values);
+    const guarded<code> codes_end(block_values);
+    const guarded<std::uint8_t> out_end(block_bytes(bits)), again_end(block_bytes(bits));
+    for (std::size_t n = 1; n < block_values; ++n) {
+      const auto& a = kinds[n % kinds.size()];
+      SCOPED_TRACE("n " + std::to_string(n) + " scale " + std::to_string(a.scale) + " zero " + std::to_string(a.zero));
+      const auto x = values_end.values().last(n), back = back_end.values().last(n);
+      std::ranges::copy(values(n, a, false), x.begin());
+      std::vector<std::uint8_t> expected(packed_bytes(n, bits));
+      reference::quantize_pack(x, a, bits, expected);
+      const auto out = out_end.values().last(expected.size()), again = again_end.values().last(expected.size());
+      EXPECT_TRUE(set.quantize_pack[width](x.data(), n, quantizer(a, bits), out.data()));
+      ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
+
+      std::vector<code> codes(n);
+      reference::unpack(std::span<const std::uint8_t>(expected), bits, std::span(codes));
+      const auto unpacked = codes_end.values().last(n);
+      detail::unpack_with<code>(set, out.data(), bits, unpacked);
+      ASSERT_TRUE(std::equal(codes.begin(), codes.end(), unpacked.begin()));
+      detail::pack_with<code>(set, std::span<const code>(unpacked), bits, again.data());
+      ASSERT_TRUE(std::equal(expected.begin(), expected.end(), again.data()));
+
+      std::vector<float> wanted(n);
+      reference::unpack_dequantize(expected, a, bits, wanted);
+      set.unpack_dequantize[width](out.data(), n, a, back.data());
+      ASSERT_EQ(std::memcmp(back.data(), wanted.data(), n * sizeof(float)), 0);
     }
   });
 }
@@ -179,7 +217,7 @@ TEST_P(Kernel, QuantisesAndDequantisesGroupsLikeTheReference)
 // beyond an int32, which are finite, and what is not. Neither may leak into the runs beside it.
 TEST_P(Kernel, QuantisesRunsOfBlocksWithRareValuesLikeTheReference)
 {
-  constexpr std::size_t n = 40 * block_values;
+  constexpr std::size_t n = 40 * block_values + 300;
   const auto width = static_cast<std::size_t>(bits - 1);
   std::vector<affine> kinds{{0.25F, 3}, {0.25F, 0}};   // with a zero point and without
   if (bits > 8) kinds.insert(kinds.end(), {{0.25F, 0x9000}, {0.25F, max_zero(bits)}});
@@ -195,7 +233,7 @@ TEST_P(Kernel, QuantisesRunsOfBlocksWithRareValuesLikeTheReference)
           const bool finite = reference::quantize_pack(x, a, bits, expected);
           std::feclearexcept(FE_ALL_EXCEPT);
           std::feraiseexcept(before);
-          EXPECT_EQ(set.quantize_pack[width](x.data(), n / block_values, quantizer(a, bits), out.data()), finite);
+          EXPECT_EQ(set.quantize_pack[width](x.data(), n, quantizer(a, bits), out.data()), finite);
           EXPECT_TRUE(std::fetestexcept(before) == before) << "a flag that was raised stays raised";
           ASSERT_EQ(out, expected);
           with_code([&](auto zero) {
@@ -260,10 +298,10 @@ TEST_P(Kernel, DequantisesLargeOutputsAsItDoesSmallOnes)
   aligned_vector<float> out(blocks * block_values + 1);
   std::vector<float> expected(few * block_values);
   for (const std::size_t offset : {0U, 1U}) {   // on a border, and off
-    set.unpack_dequantize[width](packed.data(), blocks, a, out.data() + offset);
+    set.unpack_dequantize[width](packed.data(), blocks * block_values, a, out.data() + offset);
     for (std::size_t b = 0; b < blocks; b += few) {
       const std::size_t n = std::min(few, blocks - b);
-      set.unpack_dequantize[width](packed.data() + b * block_bytes(bits), n, a, expected.data());
+      set.unpack_dequantize[width](packed.data() + b * block_bytes(bits), n * block_values, a, expected.data());
       ASSERT_EQ(std::memcmp(out.data() + offset + b * block_values, expected.data(), n * block_values * sizeof(float)), 0) << "block " << b;
     }
   }

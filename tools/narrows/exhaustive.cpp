@@ -140,12 +140,12 @@ std::vector<verdict> every_float(int bits, std::int32_t zero)
       expected[i] = static_cast<std::uint8_t>(q(x[i]));
       finite = finite && is_finite(x[i]);
     }
-    sets.back()->pack_u8[static_cast<std::size_t>(bits - 1)](expected.data(), piece / block_values, wanted.data());
+    sets.back()->pack_u8[static_cast<std::size_t>(bits - 1)](expected.data(), piece, wanted.data());
     for (std::size_t s = 0; s < sets.size(); ++s) {
       if (!all[s].failure.empty()) continue;
       all[s].checks += piece;
       bool good = sets[s]->quantize_u8(x.data(), piece, q, codes.data()) == finite && codes == expected;
-      good = good && sets[s]->quantize_pack[static_cast<std::size_t>(bits - 1)](x.data(), piece / block_values, q, packed.data()) == finite && packed == wanted;
+      good = good && sets[s]->quantize_pack[static_cast<std::size_t>(bits - 1)](x.data(), piece, q, packed.data()) == finite && packed == wanted;
       if (!good) all[s].failure = fmt::format("differs between the floats of bits {:08x} and {:08x}", p * piece, p * piece + piece - 1);
     }
   }

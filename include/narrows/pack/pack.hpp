@@ -20,60 +20,18 @@ namespace narrows {
 namespace detail::inline NARROWS_FLAGS {
 
 template <code_unit Code>
-void pack_blocks(const kernel_set& with, const Code* codes, std::size_t blocks, int bits, std::uint8_t* out) noexcept
-{
-  if constexpr (sizeof(Code) == 1)
-    with.pack_u8[static_cast<std::size_t>(bits - 1)](codes, blocks, out);
-  else
-    with.pack_u16[static_cast<std::size_t>(bits - 9)](codes, blocks, out);
-}
-
-/// Copies a row of at most 64 bytes, and whole lines where `there` says that both sides have them: a copy of fixed size is no
-/// call. What is too much lies where the next row comes.
-inline void copy_row(std::uint8_t* to, const std::uint8_t* from, std::size_t bytes, std::size_t there) noexcept
-{
-  if (there >= 64)
-    std::memcpy(to, from, 64);
-  else
-    std::memcpy(to, from, std::min(bytes, there));
-}
-
-/// A block's codes with room for what is read or written beyond them, a row at most.
-template <code_unit Code>
-struct block_codes {
-  alignas(64) Code at[block_values + 64];
-  /// Zeros after the first n codes, to the end of the block's last row.
-  void end_at(std::size_t n) noexcept { std::fill(at + n, at + block_values + 64, Code{0}); }
-};
-
-/// The narrower last block of 1..511 codes, zeros behind them: lanes are independent of each other, so its rows, spread to
-/// the pitch of a full block, go through the full block's kernel, and the first lanes of each word row are the answer.
-template <code_unit Code>
-void pack_tail(const kernel_set& with, const block_codes<Code>& codes, std::size_t n, int bits, std::uint8_t* out) noexcept
-{
-  const std::size_t lanes = lanes_of(n, bits), row_bytes = lanes * sizeof(Code);
-  Code spread[block_values];
-  std::uint8_t words[block_bytes(max_width)];
-  const auto* const from = reinterpret_cast<const std::uint8_t*>(codes.at);
-  for (std::size_t row = 0; row < static_cast<std::size_t>(lane_bits(bits)); ++row)
-    std::memcpy(spread + row * block_lanes(bits), from + row * row_bytes, 64);
-  pack_blocks(with, spread, 1, bits, words);
-  const std::size_t bytes = static_cast<std::size_t>(bits) * row_bytes;
-  for (std::size_t at = 0, word = 0; at < bytes; at += row_bytes, ++word)
-    copy_row(out + at, words + word * 64, row_bytes, bytes - at);
-}
-
-template <code_unit Code>
 void pack_with(const kernel_set& with, std::span<const Code> codes, int bits, std::uint8_t* out) noexcept
 {
-  const std::size_t blocks = codes.size() / block_values;
-  if (blocks > 0) pack_blocks(with, codes.data(), blocks, bits, out);
-  const auto tail = codes.subspan(blocks * block_values);
-  if (tail.empty()) return;
-  block_codes<Code> copy;
-  std::copy(tail.begin(), tail.end(), copy.at);
-  copy.end_at(tail.size());
-  pack_tail(with, copy, tail.size(), bits, out + blocks * block_bytes(bits));
+  if constexpr (sizeof(Code) == 1)
+    with.pack_u8[static_cast<std::size_t>(bits - 1)](codes.data(), codes.size(), out);
+  else
+    with.pack_u16[static_cast<std::size_t>(bits - 9)](codes.data(), codes.size(), out);
+}
+
+template <code_unit Code>
+void pack_blocks(const kernel_set& with, const Code* codes, std::size_t blocks, int bits, std::uint8_t* out) noexcept
+{
+  pack_with(with, std::span(codes, blocks * block_values), bits, out);
 }
 
 }  // namespace detail::inline NARROWS_FLAGS

@@ -190,8 +190,7 @@ void dequantize_all(const kernel_set& with, std::span<const Code> codes, const a
 /// Values that go through codes on the stack at a time, where groups are short.
 inline constexpr std::size_t group_step = 8 * block_values;
 
-/// Long runs of one scale, and the whole blocks of the last one, go through the fused kernel; shorter ones, and the tail, through
-/// codes on the stack.
+/// Long runs of one scale, of the last one its tail too, go through the fused kernel; shorter ones through codes on the stack.
 template <code_unit Code>
 bool quantize_pack_floats(
   const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::uint8_t* out) noexcept
@@ -201,16 +200,11 @@ bool quantize_pack_floats(
   while (i < x.size()) {
     const auto [scale, length] = segment_at(map, i, x.size());
     std::size_t n = std::min(group_step, x.size() - i);
-    if (length >= block_values && (length >= group_step || i + length == x.size())) {
-      n = length / block_values * block_values;
+    const bool last = i + length == x.size();
+    if (length >= group_step || last) {
+      n = last ? length : length / block_values * block_values;
       const quantizer q(*scale, bits);
-      finite = with.quantize_pack[static_cast<std::size_t>(bits - 1)](x.data() + i, n / block_values, q, out) && finite;
-    } else if (length == n) {  // the tail
-      n = length;
-      block_codes<Code> codes;
-      finite = quantize_range(with, x.data(), i, n, map, bits, codes.at) && finite;
-      codes.end_at(n);
-      pack_tail(with, codes, n, bits, out);
+      finite = with.quantize_pack[static_cast<std::size_t>(bits - 1)](x.data() + i, n, q, out) && finite;
     } else {
       alignas(64) Code codes[group_step];
       finite = quantize_range(with, x.data(), i, n, map, bits, codes) && finite;
@@ -230,9 +224,10 @@ void unpack_dequantize_floats(
   while (i < out.size()) {
     const auto [scale, length] = segment_at(map, i, out.size());
     std::size_t n = std::min(group_step, out.size() - i);
-    if (length >= block_values && (length >= group_step || i + length == out.size())) {
-      n = length / block_values * block_values;
-      with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, n / block_values, *scale, out.data() + i);
+    const bool last = i + length == out.size();
+    if (length >= group_step || last) {
+      n = last ? length : length / block_values * block_values;
+      with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, n, *scale, out.data() + i);
     } else {
       alignas(64) Code codes[group_step];
       unpack_with(with, packed, bits, std::span(codes, n));

@@ -21,38 +21,12 @@ namespace narrows {
 namespace detail::inline NARROWS_FLAGS {
 
 template <code_unit Code>
-void unpack_blocks(const kernel_set& with, const std::uint8_t* packed, std::size_t blocks, int bits, Code* codes) noexcept
-{
-  if constexpr (sizeof(Code) == 1)
-    with.unpack_u8[static_cast<std::size_t>(bits - 1)](packed, blocks, codes);
-  else
-    with.unpack_u16[static_cast<std::size_t>(bits - 9)](packed, blocks, codes);
-}
-
-/// Inverse of pack_tail.
-template <code_unit Code>
-void unpack_tail(const kernel_set& with, const std::uint8_t* packed, std::size_t n, int bits, Code* codes) noexcept
-{
-  const std::size_t row_bytes = lanes_of(n, bits) * sizeof(Code);
-  Code spread[block_values];
-  std::uint8_t words[block_bytes(max_width)];
-  const std::size_t bytes = static_cast<std::size_t>(bits) * row_bytes, codes_bytes = n * sizeof(Code);
-  for (std::size_t at = 0, word = 0; at < bytes; at += row_bytes, ++word)
-    copy_row(words + word * 64, packed + at, row_bytes, bytes - at);
-  unpack_blocks(with, words, 1, bits, spread);
-  const auto* const from = reinterpret_cast<const std::uint8_t*>(spread);
-  auto* const to = reinterpret_cast<std::uint8_t*>(codes);
-  for (std::size_t at = 0, row = 0; at < codes_bytes; at += row_bytes, ++row)
-    copy_row(to + at, from + row * 64, row_bytes, codes_bytes - at);
-}
-
-template <code_unit Code>
 void unpack_with(const kernel_set& with, const std::uint8_t* packed, int bits, std::span<Code> codes) noexcept
 {
-  const std::size_t blocks = codes.size() / block_values;
-  if (blocks > 0) unpack_blocks(with, packed, blocks, bits, codes.data());
-  const auto tail = codes.subspan(blocks * block_values);
-  if (!tail.empty()) unpack_tail(with, packed + blocks * block_bytes(bits), tail.size(), bits, tail.data());
+  if constexpr (sizeof(Code) == 1)
+    with.unpack_u8[static_cast<std::size_t>(bits - 1)](packed, codes.size(), codes.data());
+  else
+    with.unpack_u16[static_cast<std::size_t>(bits - 9)](packed, codes.size(), codes.data());
 }
 
 }  // namespace detail::inline NARROWS_FLAGS

@@ -27,6 +27,7 @@ inline constexpr std::size_t vec_bytes = 32;
 NARROWS_OP vec zero() { return _mm256_setzero_si256(); }
 NARROWS_OP vec load(const std::uint8_t* from) { return _mm256_loadu_si256(reinterpret_cast<const vec*>(from)); }
 NARROWS_OP void store(std::uint8_t* to, vec v) { _mm256_storeu_si256(reinterpret_cast<vec*>(to), v); }
+NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t n) { std::memcpy(to, from, n); }
 NARROWS_OP vec all_bytes(char c) { return _mm256_set1_epi8(c); }
 NARROWS_OP vec all_words(short s) { return _mm256_set1_epi16(s); }
 NARROWS_OP vec both(vec a, vec b) { return _mm256_and_si256(a, b); }
@@ -75,11 +76,8 @@ NARROWS_OP vecf chosen(vec mask, vecf a, vecf b) { return _mm256_blendv_ps(a, b,
 NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm256_blendv_epi8(a, b, mask); }
 #include <narrows/pack/kernel/x86_groups.hpp>
 
-NARROWS_OP void store8(std::uint8_t* to, vec v)
-{
-  store(to, _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-}
-NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, _mm256_permute4x64_epi64(v, 0xD8)); }
+NARROWS_OP vec in_order8(vec v) { return _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); }
+NARROWS_OP vec in_order16(vec v) { return _mm256_permute4x64_epi64(v, 0xD8); }
 
 template <bool Stream>
 struct values {

@@ -13,7 +13,7 @@
 //                                                  own; Bits may be any_width
 //   quick_levels<HasZero>                          as levels, for values that invalid_flag has nothing against; from 9 bits on
 //                                                  a zero >= 0, at 9 to 15 bits at most 32767
-//   store8, store16                                undo that order
+//   in_order8, in_order16                          undo that order
 //   values<Stream>(affine), load8, load16          load words in the order that the next two undo
 //   dequantize8, dequantize16                      floats in memory order, by values or lane_values
 //   what groups_body.hpp names                     for values of several scales
@@ -24,19 +24,26 @@
 template <int Bits>
 inline constexpr auto all_rows = std::make_integer_sequence<int, lane_bits(Bits)>{};
 
-/// Rows of a block's codes, one row being 64 bytes.
+/// Lanes of a register.
+template <int Bits>
+inline constexpr std::size_t vec_lanes = vec_bytes / sizeof(code_t<Bits>);
+
+#include <narrows/pack/kernel/tail_body.hpp>
+
+struct as_it_is {};
+
+/// Rows of a block's codes, one row being 64 bytes; from lane `lane` on.
+template <int Bits>
 struct code_rows {
-  const std::uint8_t* from;
+  row_places<const code_t<Bits>> from;
+  std::size_t lane;
+  as_it_is by;
   template <int Row>
   NARROWS_OP vec row() const
   {
-    return load(from + Row * 64);
+    return load(reinterpret_cast<const std::uint8_t*>(from.template at<Row, lane_bits(Bits)>() + lane));
   }
-  template <int Bits>
-  NARROWS_OP void put(std::uint8_t* to, vec word) const
-  {
-    store(to, word);
-  }
+  NARROWS_OP void put(std::uint8_t* to, vec word) const { store(to, word); }
 };
 
 /// How far ahead floats are fetched, in values: 4 KiB. Costs nothing in the caches and saves 5 to 10 % in memory.
@@ -45,21 +52,21 @@ inline constexpr std::size_t fetch_ahead = 1024;
 /// Rows of a block's floats, quantised on the way.
 template <int Bits, class Levels>
 struct float_rows {
-  const float* from;
+  row_places<const float> from;
+  std::size_t lane;
   Levels& by;
   template <int Row>
   NARROWS_OP vec row() const
   {
-    const float* const x = from + Row * (Bits <= 8 ? 64 : 32);
-    for (std::size_t line = 0; line < vec_bytes / (Bits <= 8 ? 1 : 2); line += 16) __builtin_prefetch(x + line + fetch_ahead);
+    const float* const x = from.template at<Row, lane_bits(Bits)>() + lane;
+    for (std::size_t line = 0; line < vec_lanes<Bits>; line += 16) __builtin_prefetch(x + line + fetch_ahead);
     if constexpr (Bits <= 8) return quantize8<Bits>(x, by);
     else return quantize16<Bits>(x, by);
   }
-  template <int B>
   NARROWS_OP void put(std::uint8_t* to, vec word) const
   {
-    if constexpr (B <= 8) store8(to, word);
-    else store16(to, word);
+    if constexpr (Bits <= 8) store(to, in_order8(word));
+    else store(to, in_order16(word));
   }
 };
 
@@ -73,7 +80,7 @@ NARROWS_OP void pack_row(Rows& rows, std::uint8_t* out, vec& word)
   const vec code = rows.template row<Row>();
   if constexpr (s == 0) word = code;
   else word = insert<w, s, Bits>(word, code);
-  if constexpr (s + Bits >= w) rows.template put<Bits>(out + Row * Bits / w * 64, word);
+  if constexpr (s + Bits >= w) rows.put(out + Row * Bits / w * 64, word);
   if constexpr (s + Bits > w) word = spill<w, s, Bits>(code);
 }
 
@@ -84,33 +91,35 @@ NARROWS_OP void pack_rows(Rows rows, std::uint8_t* out, std::integer_sequence<in
   (pack_row<Bits, Row>(rows, out, word), ...);
 }
 
-template <int Bits>
-NARROWS_TARGET void pack(const code_t<Bits>* codes, std::size_t blocks, std::uint8_t* out) noexcept
+/// Full blocks in place, a tail by way of copies; a row of `Rows` is made of where it is and `by`.
+template <int Bits, class Rows, class T, class Levels>
+NARROWS_OP void pack_values(const T* x, std::size_t n, T beyond, Levels& by, std::uint8_t* out)
 {
-  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(codes);
-  for (std::size_t b = 0; b < blocks; ++b)
-    for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      const code_rows rows{bytes + b * block_values * sizeof(code_t<Bits>) + g};
-      pack_rows<Bits>(rows, out + b * block_bytes(Bits) + g, all_rows<Bits>);
-    }
+  tail_copy<T, lane_bits(Bits)> copy;
+  alignas(64) std::uint8_t words[block_bytes(Bits)];
+  for (std::size_t i = 0; i < n; i += block_values) {
+    const bool full = n - i >= block_values;
+    const auto from = full ? full_block<Bits>(x + i) : tail_rows(x + i, n - i, beyond, copy);
+    std::uint8_t* const to = full ? out + i / block_values * block_bytes(Bits) : words;
+    for (std::size_t g = 0; g < row_bytes<Bits>(from.pitch); g += vec_bytes)
+      pack_rows<Bits>(Rows{from, g / sizeof(code_t<Bits>), by}, to + g, all_rows<Bits>);
+  }
+  join_tail<Bits>(out, words, n);
 }
 
-template <int Bits, class Levels>
-NARROWS_OP void quantize_blocks(const float* x, std::size_t blocks, Levels& by, std::uint8_t* out)
+template <int Bits>
+NARROWS_TARGET void pack(const code_t<Bits>* codes, std::size_t n, std::uint8_t* out) noexcept
 {
-  for (std::size_t b = 0; b < blocks; ++b)
-    for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      const float_rows<Bits, Levels> rows{x + b * block_values + g / sizeof(code_t<Bits>), by};
-      pack_rows<Bits>(rows, out + b * block_bytes(Bits) + g, all_rows<Bits>);
-    }
+  as_it_is by;
+  pack_values<Bits, code_rows<Bits>>(codes, n, code_t<Bits>{0}, by, out);
 }
 
 template <class Code, class Levels>
 NARROWS_OP void quantize_vec(const float* x, Levels& by, Code* codes)
 {
   auto* const to = reinterpret_cast<std::uint8_t*>(codes);
-  if constexpr (sizeof(Code) == 1) store8(to, quantize8<any_width>(x, by));
-  else store16(to, quantize16<any_width>(x, by));
+  if constexpr (sizeof(Code) == 1) store(to, in_order8(quantize8<any_width>(x, by)));
+  else store(to, in_order16(quantize16<any_width>(x, by)));
 }
 
 /// A last, partial register overlaps the one before; the only one goes through a copy, which holds finite values that nobody
@@ -132,65 +141,77 @@ NARROWS_OP void quantize_values(const float* x, std::size_t n, Levels& by, Code*
   }
 }
 
-inline constexpr std::size_t quick_blocks = 16;   // what is read once more is still in the second cache
+inline constexpr std::size_t quick_values = 16 * block_values;   // what is read once more is still in the second cache
 
-/// A block's codes with care; says whether every value was finite. (One function for all widths: it is seldom needed.)
+/// Codes with care; says whether every value was finite. (One function for all widths: it is seldom needed.)
 template <class Code>
-NARROWS_TARGET bool quantize_carefully(const float* x, const quantizer& q, Code* codes) noexcept
+NARROWS_TARGET bool quantize_carefully(const float* x, std::size_t n, const quantizer& q, Code* codes) noexcept
 {
   levels careful(q);
-  quantize_values(x, block_values, careful, codes);
+  quantize_values(x, n, careful, codes);
   return careful.all_finite();
 }
 
 template <int Bits>
-NARROWS_OP bool quantize_pack_carefully(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out)
+[[gnu::noinline]] NARROWS_TARGET bool quantize_pack_carefully(const float* x, std::size_t n, const quantizer& q, std::uint8_t* out)
 {
   bool finite = true;
   alignas(64) code_t<Bits> codes[block_values];
-  for (std::size_t b = 0; b < blocks; ++b) {
-    finite = quantize_carefully(x + b * block_values, q, codes) && finite;
-    pack<Bits>(codes, 1, out + b * block_bytes(Bits));
+  for (std::size_t i = 0; i < n; i += block_values, out += block_bytes(Bits)) {
+    const std::size_t m = n - i < block_values ? n - i : block_values;
+    finite = quantize_carefully(x + i, m, q, codes) && finite;
+    pack<Bits>(codes, m, out);
   }
   return finite;
 }
 
+/// A value whose product is so far below the levels, at -2^30 or at least at -2^19, that it becomes code 0, as absent ones are.
+NARROWS_OP float below(const quantizer& q)
+{
+  const float low = -0x1p30F / q.inverse;
+  return low < -0x1.fffffep127F ? -0x1.fffffep127F : low;
+}
+
 /// Quickly where it goes well; a piece with a value that is not finite, or far outside the levels, once more with care.
 template <int Bits, bool HasZero>
-NARROWS_OP bool quantize_quickly(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out)
+NARROWS_OP bool quantize_quickly(const float* x, std::size_t n, const quantizer& q, std::uint8_t* out)
 {
   bool finite = true;
   const quick_levels<HasZero> by(q);
-  for (std::size_t b = 0; b < blocks; b += quick_blocks) {
-    const std::size_t n = blocks - b < quick_blocks ? blocks - b : quick_blocks;
+  for (std::size_t i = 0; i < n; i += quick_values, out += quick_values / block_values * block_bytes(Bits)) {
+    const std::size_t m = n - i < quick_values ? n - i : quick_values;
     invalid_flag flag;
-    quantize_blocks<Bits>(x + b * block_values, n, by, out + b * block_bytes(Bits));
-    if (flag.raised()) finite = quantize_pack_carefully<Bits>(x + b * block_values, n, q, out + b * block_bytes(Bits)) && finite;
+    pack_values<Bits, float_rows<Bits, const quick_levels<HasZero>>>(x + i, m, below(q), by, out);
+    if (flag.raised()) finite = quantize_pack_carefully<Bits>(x + i, m, q, out) && finite;
   }
   return finite;
 }
 
 template <int Bits>
-NARROWS_TARGET bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
+NARROWS_TARGET bool quantize_pack(const float* x, std::size_t n, const quantizer& q, std::uint8_t* out) noexcept
 {
-  if (q.zero == 0) return quantize_quickly<Bits, false>(x, blocks, q, out);
-  if (Bits <= 8 || (q.zero > 0 && (Bits == 16 || q.zero <= 0x7FFF))) return quantize_quickly<Bits, true>(x, blocks, q, out);
-  return quantize_pack_carefully<Bits>(x, blocks, q, out);
+  if (q.zero == 0) return quantize_quickly<Bits, false>(x, n, q, out);
+  if (Bits <= 8 || (q.zero > 0 && (Bits == 16 || q.zero <= 0x7FFF))) return quantize_quickly<Bits, true>(x, n, q, out);
+  return quantize_pack_carefully<Bits>(x, n, q, out);
 }
 
+template <int Bits>
 struct code_sink {
-  std::uint8_t* to;
+  row_places<code_t<Bits>> to;
+  std::size_t lane;
+  as_it_is by;
   NARROWS_OP vec get(const std::uint8_t* from) const { return load(from); }
   template <int Row>
   NARROWS_OP void put(vec code) const
   {
-    store(to + Row * 64, code);
+    store(reinterpret_cast<std::uint8_t*>(to.template at<Row, lane_bits(Bits)>() + lane), code);
   }
 };
 
 template <int Bits, class Values>
 struct float_sink {
-  float* to;
+  row_places<float> to;
+  std::size_t lane;
   const Values& by;
   NARROWS_OP vec get(const std::uint8_t* from) const
   {
@@ -200,8 +221,9 @@ struct float_sink {
   template <int Row>
   NARROWS_OP void put(vec code) const
   {
-    if constexpr (Bits <= 8) dequantize8(code, by, to + Row * 64);
-    else dequantize16(code, by, to + Row * 32);
+    float* const x = to.template at<Row, lane_bits(Bits)>() + lane;
+    if constexpr (Bits <= 8) dequantize8(code, by, x);
+    else dequantize16(code, by, x);
   }
 };
 
@@ -228,47 +250,54 @@ NARROWS_OP void unpack_rows(const Sink& sink, const std::uint8_t* in, std::integ
   (unpack_row<Bits, Row>(sink, in, word), ...);
 }
 
-template <int Bits>
-NARROWS_TARGET void unpack(const std::uint8_t* packed, std::size_t blocks, code_t<Bits>* codes) noexcept
+/// Inverse of pack_values; `Tail` is false if there is none. Registers narrower than a row take its last part first: only that
+/// has lanes of the next row, which are then written later.
+template <int Bits, class Sink, bool Tail, class T, class Values>
+NARROWS_OP void unpack_values(const std::uint8_t* packed, std::size_t n, const Values& by, T* to)
 {
-  auto* const bytes = reinterpret_cast<std::uint8_t*>(codes);
-  for (std::size_t b = 0; b < blocks; ++b)
-    for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      const code_sink sink{bytes + b * block_values * sizeof(code_t<Bits>) + g};
-      unpack_rows<Bits>(sink, packed + b * block_bytes(Bits) + g, all_rows<Bits>);
+  tail_copy<T, lane_bits(Bits)> copy;
+  alignas(64) std::uint8_t words[block_bytes(Bits)];
+  if constexpr (Tail) part_tail<Bits>(words, packed, n);
+  for (std::size_t i = 0; i < n; i += block_values) {
+    const bool full = !Tail || n - i >= block_values;
+    const auto rows = full ? full_block<Bits>(to + i) : tail_rows(to + i, n - i, copy);
+    const std::uint8_t* const from = full ? packed + i / block_values * block_bytes(Bits) : words;
+    for (std::size_t g = (row_bytes<Bits>(rows.pitch) + vec_bytes - 1) / vec_bytes * vec_bytes; g > 0;) {
+      g -= vec_bytes;
+      unpack_rows<Bits>(Sink{rows, g / sizeof(code_t<Bits>), by}, from + g, all_rows<Bits>);
     }
+  }
+  if (Tail && n % block_values > 0) finish_tail(to + n / block_values * block_values, n % block_values, copy);
 }
 
-template <int Bits, class Values>
-NARROWS_OP void dequantize_blocks(const std::uint8_t* packed, std::size_t blocks, const Values& by, float* out)
+template <int Bits>
+NARROWS_TARGET void unpack(const std::uint8_t* packed, std::size_t n, code_t<Bits>* codes) noexcept
 {
-  for (std::size_t b = 0; b < blocks; ++b)
-    for (std::size_t g = 0; g < 64; g += vec_bytes) {
-      const float_sink<Bits, Values> sink{out + b * block_values + g / sizeof(code_t<Bits>), by};
-      unpack_rows<Bits>(sink, packed + b * block_bytes(Bits) + g, all_rows<Bits>);
-    }
+  unpack_values<Bits, code_sink<Bits>, true>(packed, n, as_it_is{}, codes);
 }
 
 NARROWS_OP bool on_line_border(const float* out) { return reinterpret_cast<std::uintptr_t>(out) % 64 == 0; }
 
 template <int Bits>
-NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t blocks, const affine& a, float* out) noexcept
+NARROWS_TARGET void unpack_dequantize(const std::uint8_t* packed, std::size_t n, const affine& a, float* out) noexcept
 {
-  if constexpr (has_streams) {
-    if (blocks >= least_streamed / block_values && on_line_border(out)) {
-      const values<has_streams> by(a);
-      dequantize_blocks<Bits>(packed, blocks, by, out);
-      return by.end();
-    }
+  if (has_streams && n >= least_streamed && on_line_border(out)) {
+    const std::size_t blocks = n / block_values;
+    const values<has_streams> by(a);
+    unpack_values<Bits, float_sink<Bits, values<has_streams>>, false>(packed, blocks * block_values, by, out);
+    by.end();
+    packed += blocks * block_bytes(Bits);
+    out += blocks * block_values;
+    n %= block_values;
   }
-  dequantize_blocks<Bits>(packed, blocks, values<false>(a), out);
+  unpack_values<Bits, float_sink<Bits, values<false>>, true>(packed, n, values<false>(a), out);
 }
 
 template <class Code>
 NARROWS_TARGET bool quantize(const float* x, std::size_t n, const quantizer& q, Code* codes) noexcept
 {
   levels careful(q);
-  constexpr std::size_t piece = quick_blocks * block_values, least = 256;   // fewer cost less than to ask for the flag
+  constexpr std::size_t piece = quick_values, least = 256;   // fewer cost less than to ask for the flag
   if (n < least || (sizeof(Code) == 2 && q.zero < 0)) {
     quantize_values(x, n, careful, codes);
     return careful.all_finite();

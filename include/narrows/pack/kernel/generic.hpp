@@ -114,11 +114,16 @@ void unpack_lanes(const std::int32_t* in, Row take_row) noexcept
 }
 
 template <int Bits>
-void pack(const code_t<Bits>* codes, std::size_t blocks, std::uint8_t* out) noexcept
+void pack_tail(const code_t<Bits>* codes, std::size_t n, std::uint8_t* out) noexcept;
+template <int Bits>
+void unpack_tail(const std::uint8_t* packed, std::size_t n, code_t<Bits>* codes) noexcept;
+
+template <int Bits>
+void pack(const code_t<Bits>* codes, std::size_t n, std::uint8_t* out) noexcept
 {
   constexpr std::size_t lanes = block_lanes(Bits);
   std::int32_t columns[pieces<Bits> * lanes];
-  for (std::size_t b = 0; b < blocks; ++b, codes += block_values, out += block_bytes(Bits)) {
+  for (; n >= block_values; n -= block_values, codes += block_values, out += block_bytes(Bits)) {
     for (std::size_t l = 0; l < lanes; l += step)
       pack_lanes<Bits>([&](int row) {
         std::int32_t wide[step];
@@ -128,14 +133,15 @@ void pack(const code_t<Bits>* codes, std::size_t blocks, std::uint8_t* out) noex
       }, columns + l);
     write_words<Bits>(columns, out);
   }
+  if (n > 0) pack_tail<Bits>(codes, n, out);
 }
 
 template <int Bits>
-void unpack(const std::uint8_t* packed, std::size_t blocks, code_t<Bits>* codes) noexcept
+void unpack(const std::uint8_t* packed, std::size_t n, code_t<Bits>* codes) noexcept
 {
   constexpr std::size_t lanes = block_lanes(Bits);
   std::int32_t columns[pieces<Bits> * lanes];
-  for (std::size_t b = 0; b < blocks; ++b, packed += block_bytes(Bits), codes += block_values) {
+  for (; n >= block_values; n -= block_values, packed += block_bytes(Bits), codes += block_values) {
     read_words<Bits>(packed, columns);
     for (std::size_t l = 0; l < lanes; l += step)
       unpack_lanes<Bits>(columns + l, [&](int row, const ints& code) {
@@ -145,38 +151,31 @@ void unpack(const std::uint8_t* packed, std::size_t blocks, code_t<Bits>* codes)
         for (std::size_t i = 0; i < step; ++i) to[i] = static_cast<code_t<Bits>>(wide[i]);
       });
   }
+  if (n > 0) unpack_tail<Bits>(packed, n, codes);
+}
+
+/// The narrower last block of 1..511 codes: lanes are independent of each other, so the rows of a full block do, of which the first
+/// lanes count.
+template <int Bits>
+void pack_tail(const code_t<Bits>* codes, std::size_t n, std::uint8_t* out) noexcept
+{
+  const std::size_t lanes = lanes_of(n, Bits), row_bytes = lanes * sizeof(code_t<Bits>);
+  code_t<Bits> spread[block_values]{};
+  std::uint8_t words[block_bytes(Bits)];
+  for (std::size_t i = 0; i < n; ++i) spread[i / lanes * block_lanes(Bits) + i % lanes] = codes[i];
+  pack<Bits>(spread, block_values, words);
+  for (std::size_t word = 0; word < Bits; ++word) std::memcpy(out + word * row_bytes, words + word * 64, row_bytes);
 }
 
 template <int Bits>
-bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
+void unpack_tail(const std::uint8_t* packed, std::size_t n, code_t<Bits>* codes) noexcept
 {
-  constexpr std::size_t lanes = block_lanes(Bits);
-  std::int32_t columns[pieces<Bits> * lanes];
-  floats seen(0.0F);
-  for (std::size_t b = 0; b < blocks; ++b, x += block_values, out += block_bytes(Bits)) {
-    for (std::size_t l = 0; l < lanes; l += step)
-      pack_lanes<Bits>([&](int row) {
-        return quantize_batch(floats::load_unaligned(x + static_cast<std::size_t>(row) * lanes + l), q, seen);
-      }, columns + l);
-    write_words<Bits>(columns, out);
-  }
-  return all_finite(seen);
-}
-
-template <int Bits>
-void unpack_dequantize(const std::uint8_t* packed, std::size_t blocks, const affine& a, float* out) noexcept
-{
-  constexpr std::size_t lanes = block_lanes(Bits);
-  std::int32_t columns[pieces<Bits> * lanes];
-  const ints zero(a.zero);
-  const floats scale(a.scale);
-  for (std::size_t b = 0; b < blocks; ++b, packed += block_bytes(Bits), out += block_values) {
-    read_words<Bits>(packed, columns);
-    for (std::size_t l = 0; l < lanes; l += step)
-      unpack_lanes<Bits>(columns + l, [&](int row, const ints& code) {
-        (xsimd::to_float(code - zero) * scale).store_unaligned(out + static_cast<std::size_t>(row) * lanes + l);
-      });
-  }
+  const std::size_t lanes = lanes_of(n, Bits), row_bytes = lanes * sizeof(code_t<Bits>);
+  code_t<Bits> spread[block_values];
+  std::uint8_t words[block_bytes(Bits)]{};
+  for (std::size_t word = 0; word < Bits; ++word) std::memcpy(words + word * 64, packed + word * row_bytes, row_bytes);
+  unpack<Bits>(words, block_values, spread);
+  for (std::size_t i = 0; i < n; ++i) codes[i] = spread[i / lanes * block_lanes(Bits) + i % lanes];
 }
 
 template <code_unit Code>
@@ -202,6 +201,46 @@ void dequantize(const Code* codes, std::size_t n, const affine& a, float* out, b
     (xsimd::to_float(ints::load_unaligned(wide) - ints(a.zero)) * floats(a.scale)).store_unaligned(out + i);
   }
   scalar::dequantize(codes + i, n - i, a, out + i);
+}
+
+template <int Bits>
+bool quantize_pack(const float* x, std::size_t n, const quantizer& q, std::uint8_t* out) noexcept
+{
+  constexpr std::size_t lanes = block_lanes(Bits);
+  std::int32_t columns[pieces<Bits> * lanes];
+  floats seen(0.0F);
+  for (; n >= block_values; n -= block_values, x += block_values, out += block_bytes(Bits)) {
+    for (std::size_t l = 0; l < lanes; l += step)
+      pack_lanes<Bits>([&](int row) {
+        return quantize_batch(floats::load_unaligned(x + static_cast<std::size_t>(row) * lanes + l), q, seen);
+      }, columns + l);
+    write_words<Bits>(columns, out);
+  }
+  if (n == 0) return all_finite(seen);
+  code_t<Bits> codes[block_values];
+  const bool finite = quantize(x, n, q, codes);
+  pack_tail<Bits>(codes, n, out);
+  return finite && all_finite(seen);
+}
+
+template <int Bits>
+void unpack_dequantize(const std::uint8_t* packed, std::size_t n, const affine& a, float* out) noexcept
+{
+  constexpr std::size_t lanes = block_lanes(Bits);
+  std::int32_t columns[pieces<Bits> * lanes];
+  const ints zero(a.zero);
+  const floats scale(a.scale);
+  for (; n >= block_values; n -= block_values, packed += block_bytes(Bits), out += block_values) {
+    read_words<Bits>(packed, columns);
+    for (std::size_t l = 0; l < lanes; l += step)
+      unpack_lanes<Bits>(columns + l, [&](int row, const ints& code) {
+        (xsimd::to_float(code - zero) * scale).store_unaligned(out + static_cast<std::size_t>(row) * lanes + l);
+      });
+  }
+  if (n == 0) return;
+  code_t<Bits> codes[block_values];
+  unpack_tail<Bits>(packed, n, codes);
+  dequantize(codes, n, a, out);
 }
 
 inline bool min_max(const float* x, std::size_t n, float& low, float& high) noexcept

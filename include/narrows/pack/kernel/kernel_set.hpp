@@ -26,20 +26,20 @@ inline constexpr std::size_t least_streamed = std::size_t{8} << 20;
 
 /// Everything that runs differently per ISA, as a table of plain functions; dispatch.hpp picks one table per process.
 ///
-/// Shapes   "blocks" are full blocks of 512 values; "n" is any number of values. Pointers need no alignment; input and
-///          output must not overlap. Nothing outside the stated ranges is read or written.
+/// Shapes   "n" is any number of values, of which those after the last full block of 512 are packed as a narrower one. Pointers
+///          need no alignment; input and output must not overlap. Nothing outside the stated ranges is read or written.
 /// Index    a width's entry is at [bits - 1]; of pack_u16 and unpack_u16, which serve 9..16 bits, at [bits - 9].
 /// Answer   the bytes and values of reference.hpp, bit for bit. Functions that read floats say whether all were finite.
 struct kernel_set {
   std::string_view name;  ///< as in NARROWS_ISA
 
-  std::array<void (*)(const std::uint8_t* codes, std::size_t blocks, std::uint8_t* out) noexcept, 8> pack_u8;
-  std::array<void (*)(const std::uint16_t* codes, std::size_t blocks, std::uint8_t* out) noexcept, 8> pack_u16;
-  std::array<void (*)(const std::uint8_t* packed, std::size_t blocks, std::uint8_t* codes) noexcept, 8> unpack_u8;
-  std::array<void (*)(const std::uint8_t* packed, std::size_t blocks, std::uint16_t* codes) noexcept, 8> unpack_u16;
+  std::array<void (*)(const std::uint8_t* codes, std::size_t n, std::uint8_t* out) noexcept, 8> pack_u8;
+  std::array<void (*)(const std::uint16_t* codes, std::size_t n, std::uint8_t* out) noexcept, 8> pack_u16;
+  std::array<void (*)(const std::uint8_t* packed, std::size_t n, std::uint8_t* codes) noexcept, 8> unpack_u8;
+  std::array<void (*)(const std::uint8_t* packed, std::size_t n, std::uint16_t* codes) noexcept, 8> unpack_u16;
 
-  std::array<bool (*)(const float* x, std::size_t blocks, const quantizer&, std::uint8_t* out) noexcept, 16> quantize_pack;
-  std::array<void (*)(const std::uint8_t* packed, std::size_t blocks, const affine&, float* out) noexcept, 16> unpack_dequantize;
+  std::array<bool (*)(const float* x, std::size_t n, const quantizer&, std::uint8_t* out) noexcept, 16> quantize_pack;
+  std::array<void (*)(const std::uint8_t* packed, std::size_t n, const affine&, float* out) noexcept, 16> unpack_dequantize;
 
   bool (*quantize_u8)(const float* x, std::size_t n, const quantizer&, std::uint8_t* codes) noexcept;
   bool (*quantize_u16)(const float* x, std::size_t n, const quantizer&, std::uint16_t* codes) noexcept;

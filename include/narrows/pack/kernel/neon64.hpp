@@ -29,6 +29,7 @@ inline constexpr std::size_t vec_bytes = 16;
 NARROWS_OP vec zero() { return vdupq_n_u8(0); }
 NARROWS_OP vec load(const std::uint8_t* from) { return vld1q_u8(from); }
 NARROWS_OP void store(std::uint8_t* to, vec v) { vst1q_u8(to, v); }
+NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t n) { std::memcpy(to, from, n); }
 
 template <int W>
 NARROWS_OP vec mask_of(unsigned bits)
@@ -216,8 +217,8 @@ NARROWS_OP vec quantize16(const float* x, const Levels& by)
   if constexpr (Bits == 16) return vreinterpretq_u8_u16(words);
   else return vreinterpretq_u8_u16(vminq_u16(words, by.largest16));
 }
-NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
-NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
+NARROWS_OP vec in_order8(vec v) { return v; }
+NARROWS_OP vec in_order16(vec v) { return v; }
 
 template <bool Stream>
 struct values {

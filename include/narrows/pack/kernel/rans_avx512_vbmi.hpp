@@ -49,9 +49,9 @@ NARROWS_TARGET inline void rans_to_steps(const std::uint8_t* runs, std::uint8_t*
     for (std::size_t i = 0; i < 16; ++i) {
       const std::uint8_t* const from = runs + i * rans::run_codes + column;
       rows[i] = _mm512_castsi128_si512(load_piece(from));
-      rows[i] = _mm512_inserti32x4(rows[i], load_piece(from + 16 * rans::run_codes), 1);
-      rows[i] = _mm512_inserti32x4(rows[i], load_piece(from + 32 * rans::run_codes), 2);
-      rows[i] = _mm512_inserti32x4(rows[i], load_piece(from + 48 * rans::run_codes), 3);
+      rows[i] = _mm512_maskz_inserti32x4(0xFFFF, rows[i], load_piece(from + 16 * rans::run_codes), 1);
+      rows[i] = _mm512_maskz_inserti32x4(0xFFFF, rows[i], load_piece(from + 32 * rans::run_codes), 2);
+      rows[i] = _mm512_maskz_inserti32x4(0xFFFF, rows[i], load_piece(from + 48 * rans::run_codes), 3);
     }
     transpose_16x16(rows);
     for (std::size_t i = 0; i < 16; ++i) _mm512_store_si512(steps + (column + i) * rans::lanes, rows[i]);
@@ -66,10 +66,10 @@ NARROWS_TARGET inline void rans_to_runs(const std::uint8_t* steps, std::uint8_t*
     transpose_16x16(rows);
     for (std::size_t i = 0; i < 16; ++i) {
       std::uint8_t* const to = runs + i * rans::run_codes + column;
-      store_piece(to, _mm512_castsi512_si128(rows[i]));
-      store_piece(to + 16 * rans::run_codes, _mm512_extracti32x4_epi32(rows[i], 1));
-      store_piece(to + 32 * rans::run_codes, _mm512_extracti32x4_epi32(rows[i], 2));
-      store_piece(to + 48 * rans::run_codes, _mm512_extracti32x4_epi32(rows[i], 3));
+      store_piece(to, _mm512_maskz_extracti32x4_epi32(0xF, rows[i], 0));
+      store_piece(to + 16 * rans::run_codes, _mm512_maskz_extracti32x4_epi32(0xF, rows[i], 1));
+      store_piece(to + 32 * rans::run_codes, _mm512_maskz_extracti32x4_epi32(0xF, rows[i], 2));
+      store_piece(to + 48 * rans::run_codes, _mm512_maskz_extracti32x4_epi32(0xF, rows[i], 3));
     }
   }
 }
@@ -97,7 +97,7 @@ struct lookup {
   NARROWS_OP __m512i operator()(__m512i place) const
   {
     if constexpr (Registers == 1)
-      return _mm512_permutexvar_epi8(place, part[0]);
+      return _mm512_maskz_permutexvar_epi8(~std::uint64_t{0}, place, part[0]);
     else
       return _mm512_permutex2var_epi8(part[0], place, part[1]);
   }
@@ -217,7 +217,7 @@ NARROWS_OP __m512i bytes_from_0()
   const __m128i sixteen = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i of_quarter = _mm512_setr_epi32(0, 0, 0, 0, 0x10101010, 0x10101010, 0x10101010, 0x10101010, 0x20202020, 0x20202020,
     0x20202020, 0x20202020, 0x30303030, 0x30303030, 0x30303030, 0x30303030);
-  return _mm512_add_epi8(_mm512_broadcast_i32x4(sixteen), of_quarter);
+  return _mm512_add_epi8(_mm512_maskz_broadcast_i32x4(0xFFFF, sixteen), of_quarter);
 }
 
 /// What a step of decoding finds.
@@ -252,7 +252,8 @@ struct symbol_finder {
     if constexpr (by_halves) {
       constexpr int shift = Symbols == 2 ? 1 : Symbols == 4 ? 2 : Symbols == 8 ? 3 : 4;
       const __m512i contexts = _mm512_and_si512(_mm512_srli_epi16(first, shift), _mm512_set1_epi8(7));
-      next = _mm512_permutexvar_epi8(_mm512_and_si512(bytes_from_0(), _mm512_set1_epi8(Symbols - 1)), contexts);
+      next = _mm512_maskz_permutexvar_epi8(
+        ~std::uint64_t{0}, _mm512_and_si512(bytes_from_0(), _mm512_set1_epi8(Symbols - 1)), contexts);
     } else {
       next = first;
     }
@@ -261,7 +262,7 @@ struct symbol_finder {
   NARROWS_OP void advance(rans_found& f, __m512i& end, __m512i slot) const
   {
     constexpr int at = Step == 1 ? 0 : Step == 2 ? 1 : Step == 4 ? 2 : 3;
-    const __m512i middle = _mm512_permutexvar_epi8(f.place, further[at]);
+    const __m512i middle = _mm512_maskz_permutexvar_epi8(~std::uint64_t{0}, f.place, further[at]);
     const __mmask64 there = _mm512_cmpge_epu8_mask(slot, middle);
     f.start = _mm512_mask_mov_epi8(f.start, there, middle);
     end = _mm512_mask_mov_epi8(middle, there, end);
@@ -301,7 +302,7 @@ NARROWS_TARGET inline std::size_t rans_decode_block(const rans::tables& with, co
       const __mmask64 active = Whole ? ~std::uint64_t{0} : rans_active(n, step, v);
       const rans_found found = finder.find(first[v], low[v]);
       _mm512_store_si512(steps.data() + step * rans::lanes + 64 * v, found.symbol);
-      first[v] = _mm512_permutexvar_epi8(found.place, finder.next);
+      first[v] = _mm512_maskz_permutexvar_epi8(~std::uint64_t{0}, found.place, finder.next);
       const words f = widen(found.frequency), h = widen(high[v]);
       const words offset = widen(_mm512_sub_epi8(low[v], found.start));
       const words y{_mm512_add_epi16(_mm512_mullo_epi16(f.even, h.even), offset.even),

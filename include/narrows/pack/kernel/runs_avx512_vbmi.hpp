@@ -86,9 +86,10 @@ struct runs_steps {
     const __m128i shift = _mm_cvtsi32_si128(low_bits);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < n; i += 64) {
-      const __m256i low = _mm512_cvtepi16_epi8(_mm512_srl_epi16(_mm512_loadu_si512(w + i), shift));
-      const __m256i high = _mm512_cvtepi16_epi8(_mm512_srl_epi16(_mm512_loadu_si512(w + i + 32), shift));
-      kept += split_64(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1), first(n - i), mask + i / 8, rest + kept);
+      const __m256i low = _mm512_maskz_cvtepi16_epi8(0xFFFFFFFF, _mm512_srl_epi16(_mm512_loadu_si512(w + i), shift));
+      const __m256i high = _mm512_maskz_cvtepi16_epi8(0xFFFFFFFF, _mm512_srl_epi16(_mm512_loadu_si512(w + i + 32), shift));
+      kept +=
+        split_64(_mm512_maskz_inserti64x4(0xFF, _mm512_castsi256_si512(low), high, 1), first(n - i), mask + i / 8, rest + kept);
     }
     return kept;
   }
@@ -96,15 +97,16 @@ struct runs_steps {
   /// Each bit XOR the one before it; `before` is what stood before this register.
   NARROWS_OP static __m512i changes(__m512i m, __m512i before)
   {
-    const __m512i carried = _mm512_srli_epi64(_mm512_alignr_epi64(m, before, 7), 63);
-    return _mm512_xor_si512(m, _mm512_or_si512(_mm512_slli_epi64(m, 1), carried));
+    const __m512i carried = _mm512_maskz_srli_epi64(0xFF, _mm512_maskz_alignr_epi64(0xFF, m, before, 7), 63);
+    return _mm512_xor_si512(m, _mm512_or_si512(_mm512_maskz_slli_epi64(0xFF, m, 1), carried));
   }
   /// The n bits of a mask that start at a multiple of 512.
   NARROWS_OP static __m512i mask_bits(std::size_t n)
   {
     const __m512i word = _mm512_setr_epi64(0, 64, 128, 192, 256, 320, 384, 448);
     const __m512i left = _mm512_subs_epu16(_mm512_set1_epi64(static_cast<long long>(n < 512 ? n : 512)), word);
-    return _mm512_sub_epi64(_mm512_sllv_epi64(_mm512_set1_epi64(1), left), _mm512_set1_epi64(1));  // 1 << 64 is 0 here
+    return _mm512_sub_epi64(
+      _mm512_maskz_sllv_epi64(0xFF, _mm512_set1_epi64(1), left), _mm512_set1_epi64(1));  // 1 << 64 is 0 here
   }
   /// Masks are padded with 0 to words of 64 bits only: what follows in a register is cleared here.
   NARROWS_OP static __m512i load_mask(const std::uint8_t* mask, std::size_t n)
@@ -172,9 +174,11 @@ struct runs_steps {
     std::uint8_t* to = out;
     for (std::size_t i = 0; i < n; i += 64) {
       const __m512i a = _mm512_loadu_si512(values + i), b = _mm512_loadu_si512(values + i + 32);
-      const auto low = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(a)), _mm512_cvtepi16_epi8(b), 1);
-      const auto high = _mm512_inserti64x4(
-        _mm512_castsi256_si512(_mm512_cvtepi16_epi8(_mm512_srli_epi16(a, 8))), _mm512_cvtepi16_epi8(_mm512_srli_epi16(b, 8)), 1);
+      const auto low = _mm512_maskz_inserti64x4(
+        0xFF, _mm512_castsi256_si512(_mm512_maskz_cvtepi16_epi8(0xFFFFFFFF, a)), _mm512_maskz_cvtepi16_epi8(0xFFFFFFFF, b), 1);
+      const auto high =
+        _mm512_maskz_inserti64x4(0xFF, _mm512_castsi256_si512(_mm512_maskz_cvtepi16_epi8(0xFFFFFFFF, _mm512_srli_epi16(a, 8))),
+          _mm512_maskz_cvtepi16_epi8(0xFFFFFFFF, _mm512_srli_epi16(b, 8)), 1);
       const std::size_t bytes = plane_bytes(n - i < 64 ? n - i : 64);
       to = put_planes_64(low, first(n - i), bytes, planes < 8 ? planes : 8, to);
       if (planes > 8) to = put_planes_64(high, first(n - i), bytes, planes - 8, to);
@@ -203,13 +207,13 @@ struct runs_steps {
         __m512i m = _mm512_maskz_expand_epi8(set, _mm512_loadu_si512(from));
         from += count(set);
         if (form == static_cast<unsigned>(mask_form::changes)) {
-          if (n - i < 512 && _mm512_test_epi64_mask(m, _mm512_andnot_si512(mask_bits(n - i), m)) != 0) return false;
-          m = _mm512_xor_si512(m, _mm512_slli_epi64(m, 1));
-          m = _mm512_xor_si512(m, _mm512_slli_epi64(m, 2));
-          m = _mm512_xor_si512(m, _mm512_slli_epi64(m, 4));
-          m = _mm512_xor_si512(m, _mm512_slli_epi64(m, 8));
-          m = _mm512_xor_si512(m, _mm512_slli_epi64(m, 16));
-          m = _mm512_xor_si512(m, _mm512_slli_epi64(m, 32));
+          if (n - i < 512 && _mm512_test_epi64_mask(m, _mm512_maskz_andnot_epi64(0xFF, mask_bits(n - i), m)) != 0) return false;
+          m = _mm512_xor_si512(m, _mm512_maskz_slli_epi64(0xFF, m, 1));
+          m = _mm512_xor_si512(m, _mm512_maskz_slli_epi64(0xFF, m, 2));
+          m = _mm512_xor_si512(m, _mm512_maskz_slli_epi64(0xFF, m, 4));
+          m = _mm512_xor_si512(m, _mm512_maskz_slli_epi64(0xFF, m, 8));
+          m = _mm512_xor_si512(m, _mm512_maskz_slli_epi64(0xFF, m, 16));
+          m = _mm512_xor_si512(m, _mm512_maskz_slli_epi64(0xFF, m, 32));
           // Words whose predecessors end on: the same running XOR, of their last bits.
           auto last = static_cast<unsigned>(_mm512_cmplt_epi64_mask(m, _mm512_setzero_si512()));
           last ^= last << 1;
@@ -268,9 +272,10 @@ struct runs_steps {
   /// Low bytes and high bytes as one.
   NARROWS_OP static __m512i words_of(__m512i low, __m512i high, int half)
   {
-    const __m256i l = half == 0 ? _mm512_castsi512_si256(low) : _mm512_extracti64x4_epi64(low, 1);
-    const __m256i h = half == 0 ? _mm512_castsi512_si256(high) : _mm512_extracti64x4_epi64(high, 1);
-    return _mm512_or_si512(_mm512_cvtepu8_epi16(l), _mm512_slli_epi16(_mm512_cvtepu8_epi16(h), 8));
+    const __m256i l = half == 0 ? _mm512_maskz_extracti64x4_epi64(0xF, low, 0) : _mm512_maskz_extracti64x4_epi64(0xF, low, 1);
+    const __m256i h = half == 0 ? _mm512_maskz_extracti64x4_epi64(0xF, high, 0) : _mm512_maskz_extracti64x4_epi64(0xF, high, 1);
+    return _mm512_or_si512(
+      _mm512_maskz_cvtepu8_epi16(0xFFFFFFFF, l), _mm512_slli_epi16(_mm512_maskz_cvtepu8_epi16(0xFFFFFFFF, h), 8));
   }
   NARROWS_TARGET static unsigned take_planes(const std::uint8_t* in, std::size_t n, int planes, std::uint16_t* values) noexcept
   {
@@ -328,7 +333,8 @@ struct runs_steps {
     const __m128i shift = _mm_cvtsi32_si128(low_bits);
     __m512i largest = _mm512_setzero_si512();
     for (std::size_t i = 0; i < n; i += 32) {
-      const __m512i head = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(heads + i)));
+      const __m512i head =
+        _mm512_maskz_cvtepu8_epi16(0xFFFFFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(heads + i)));
       const __m512i v = _mm512_or_si512(_mm512_sll_epi16(head, shift), _mm512_loadu_si512(w + i));
       largest = _mm512_mask_max_epu16(largest, static_cast<__mmask32>(first(n - i)), largest, v);
       _mm512_storeu_si512(w + i, v);

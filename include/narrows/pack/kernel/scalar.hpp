@@ -16,15 +16,15 @@ namespace narrows::kernel::scalar {
 inline namespace NARROWS_FLAGS {
 
 template <code_unit Code, int Bits>
-void pack(const Code* codes, std::size_t blocks, std::uint8_t* out) noexcept
+void pack(const Code* codes, std::size_t n, std::uint8_t* out) noexcept
 {
-  reference::pack(std::span(codes, blocks * block_values), Bits, std::span(out, blocks * block_bytes(Bits)));
+  reference::pack(std::span(codes, n), Bits, std::span(out, packed_bytes(n, Bits)));
 }
 
 template <code_unit Code, int Bits>
-void unpack(const std::uint8_t* packed, std::size_t blocks, Code* codes) noexcept
+void unpack(const std::uint8_t* packed, std::size_t n, Code* codes) noexcept
 {
-  reference::unpack(std::span(packed, blocks * block_bytes(Bits)), Bits, std::span(codes, blocks * block_values));
+  reference::unpack(std::span(packed, packed_bytes(n, Bits)), Bits, std::span(codes, n));
 }
 
 template <code_unit Code>
@@ -45,21 +45,22 @@ void dequantize(const Code* codes, std::size_t n, const affine& a, float* out, b
 }
 
 template <int Bits>
-bool quantize_pack(const float* x, std::size_t blocks, const quantizer& q, std::uint8_t* out) noexcept
+bool quantize_pack(const float* x, std::size_t n, const quantizer& q, std::uint8_t* out) noexcept
 {
   bool finite = true;
   code_t<Bits> codes[block_values];
-  for (std::size_t b = 0; b < blocks; ++b) {
-    finite = quantize(x + b * block_values, block_values, q, codes) && finite;
-    pack<code_t<Bits>, Bits>(codes, 1, out + b * block_bytes(Bits));
+  for (std::size_t i = 0; i < n; i += block_values, out += block_bytes(Bits)) {
+    const std::size_t m = std::min(block_values, n - i);
+    finite = quantize(x + i, m, q, codes) && finite;
+    pack<code_t<Bits>, Bits>(codes, m, out);
   }
   return finite;
 }
 
 template <int Bits>
-void unpack_dequantize(const std::uint8_t* packed, std::size_t blocks, const affine& a, float* out) noexcept
+void unpack_dequantize(const std::uint8_t* packed, std::size_t n, const affine& a, float* out) noexcept
 {
-  reference::unpack_dequantize(std::span(packed, blocks * block_bytes(Bits)), a, Bits, std::span(out, blocks * block_values));
+  reference::unpack_dequantize(std::span(packed, packed_bytes(n, Bits)), a, Bits, std::span(out, n));
 }
 
 inline bool min_max(const float* x, std::size_t n, float& low, float& high) noexcept

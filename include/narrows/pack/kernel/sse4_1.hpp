@@ -25,6 +25,7 @@ inline constexpr std::size_t vec_bytes = 16;
 NARROWS_OP vec zero() { return _mm_setzero_si128(); }
 NARROWS_OP vec load(const std::uint8_t* from) { return _mm_loadu_si128(reinterpret_cast<const vec*>(from)); }
 NARROWS_OP void store(std::uint8_t* to, vec v) { _mm_storeu_si128(reinterpret_cast<vec*>(to), v); }
+NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t n) { std::memcpy(to, from, n); }
 NARROWS_OP vec all_bytes(char c) { return _mm_set1_epi8(c); }
 NARROWS_OP vec all_words(short s) { return _mm_set1_epi16(s); }
 NARROWS_OP vec both(vec a, vec b) { return _mm_and_si128(a, b); }
@@ -73,8 +74,8 @@ NARROWS_OP vecf chosen(vec mask, vecf a, vecf b) { return _mm_blendv_ps(a, b, _m
 NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm_blendv_epi8(a, b, mask); }
 #include <narrows/pack/kernel/x86_groups.hpp>
 
-NARROWS_OP void store8(std::uint8_t* to, vec v) { store(to, v); }
-NARROWS_OP void store16(std::uint8_t* to, vec v) { store(to, v); }
+NARROWS_OP vec in_order8(vec v) { return v; }
+NARROWS_OP vec in_order16(vec v) { return v; }
 
 template <bool Stream>
 struct values {

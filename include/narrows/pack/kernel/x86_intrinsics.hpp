@@ -2,7 +2,7 @@
 #pragma once
 
 // <immintrin.h> for the kernels, before anything else of theirs includes it: what counts for a warning about an intrinsic
-// is the setting where that is defined.
+// is the setting where that is defined. Where a program has included it before, only what codecs use is left to warn of.
 #if defined(__x86_64__)
 #  pragma GCC diagnostic push
 #  if defined(__GNUC__) && !defined(__clang__)

@@ -83,7 +83,7 @@ struct quick_levels {
 };
 
 /// The saturating narrowings clamp: |zero| <= 32000 leaves 16-bit sums enough room on both sides. From AVX2 on they interleave
-/// 128-bit lanes; store8 puts the 4-byte pieces right, on packed words, of which there are fewer than rows.
+/// 128-bit lanes; in_order8 puts the 4-byte pieces right, on packed words, of which there are fewer than rows.
 template <int Bits, class Levels>
 NARROWS_OP vec quantize8(const float* x, Levels& by)
 {
