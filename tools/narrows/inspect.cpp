@@ -79,7 +79,7 @@ json inspect_json(const model& m, const std::vector<cut>& cuts)
     const auto& n = g.nodes()[i];
     auto inputs = json::array();
     for (const auto v : n.inputs)
-      if (!g[v].constant) inputs.push_back(g[v].name);
+      if (!g[v].is_constant) inputs.push_back(g[v].name);
     nodes.push_back({{"name", n.name}, {"type", n.type}, {"activation", name_of(n.activation.kind)}, {"inputs", std::move(inputs)},
       {"outputs", list(n.outputs)}, {"macs", multiply_adds(g, static_cast<node_id>(i))}, {"fused", n.fused}});
   }
@@ -124,7 +124,7 @@ void print_dot(const graph& g, const std::vector<cut>& cuts)
   };
   for (std::size_t i = 0; i < g.nodes().size(); ++i)
     for (const auto v : g.nodes()[i].inputs)
-      if (!g[v].constant) edge(g[v].producer ? fmt::format("n{}", index(*g[v].producer)) : fmt::format("v{}", index(v)), fmt::format("n{}", i), v);
+      if (!g[v].is_constant) edge(g[v].producer ? fmt::format("n{}", index(*g[v].producer)) : fmt::format("v{}", index(v)), fmt::format("n{}", i), v);
   for (const auto v : g.outputs()) {
     fmt::print("  out{} [shape=oval, label={}];\n", index(v), dot_text(g[v].name));
     if (g[v].producer) edge(fmt::format("n{}", index(*g[v].producer)), fmt::format("out{}", index(v)), v);
