@@ -41,6 +41,7 @@
 #include <narrows/graph/model.hpp>
 #include <narrows/graph/op.hpp>
 #include <narrows/graph/op_names.hpp>
+#include <narrows/graph/seeded_weights.hpp>
 #include <narrows/graph/shape_inference.hpp>
 #include <narrows/exec/executor.hpp>
 #include <narrows/profile/accuracy.hpp>
