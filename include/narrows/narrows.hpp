@@ -43,6 +43,7 @@
 #include <narrows/graph/op_names.hpp>
 #include <narrows/graph/seeded_weights.hpp>
 #include <narrows/graph/shape_inference.hpp>
+#include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/exec/executor.hpp>
 #include <narrows/profile/accuracy.hpp>
 #include <narrows/profile/codec_times.hpp>
