@@ -41,7 +41,9 @@
 #include <narrows/graph/model.hpp>
 #include <narrows/graph/op.hpp>
 #include <narrows/graph/op_names.hpp>
+#include <narrows/graph/seeded_weights.hpp>
 #include <narrows/graph/shape_inference.hpp>
+#include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/exec/executor.hpp>
 #include <narrows/profile/accuracy.hpp>
 #include <narrows/profile/codec_times.hpp>

@@ -45,6 +45,29 @@ TEST(GraphBuilder, NamesTheFirstBadNodeAndAddsNothingForIt)
   EXPECT_EQ(b.find("y"), std::nullopt);
 }
 
+TEST(GraphBuilder, KeepsWeightsByShapeAloneUntilTheyAreFilled)
+{
+  graph_builder b("weights");
+  const auto x = *b.input("x", shape{1, 3});
+  const auto w = *b.constant("w", shape{3, 2}), there = *b.constant("v", tensor(shape{2}));
+  const auto y = b.add({"", "", op::gemm{}, {x, w, there}, {"y"}})->front();
+  const auto bare = *b.finish({y});
+  EXPECT_TRUE((*bare)[w].is_constant && (*bare)[there].is_constant);
+  EXPECT_FALSE((*bare)[x].is_constant || (*bare)[y].is_constant);
+  EXPECT_EQ((*bare)[w].constant, nullptr);
+
+  graph_builder more(*bare);
+  EXPECT_EQ(more.fill(w, tensor(shape{2, 3})).error().code, errc::bad_graph);
+  for (const auto v : {x, there, y, value_id{9}}) EXPECT_EQ(more.fill(v, tensor(shape{2})).error().code, errc::bad_graph);
+  ASSERT_TRUE(more.fill(w, tensor(shape{3, 2})));
+  EXPECT_EQ(more.fill(w, tensor(shape{3, 2})).error().code, errc::bad_graph);
+  const auto filled = *more.finish(bare->outputs());
+  EXPECT_NE((*filled)[w].constant, nullptr);
+  EXPECT_EQ((*filled)[there].constant, (*bare)[there].constant);
+  EXPECT_EQ((*bare)[w].constant, nullptr);
+  EXPECT_EQ(filled->name(), "weights");
+}
+
 TEST(GraphBuilder, RefusesNamesThatAreTakenEmptyOrDangling)
 {
   graph_builder b("names");

@@ -74,6 +74,35 @@ TEST(Fuse, RoundsFoldedWeightsOnce)
   }
 }
 
+TEST(Fuse, MakesTheSameGraphWhereValuesAreMissing)
+{
+  const auto network = [](std::string_view missing) {
+    graph_builder b("net");
+    const auto weights = [&](const char* name, const shape& dims) {
+      return missing == name || missing == "all" ? *b.constant(name, dims) : *b.constant(name, tensor(dims));
+    };
+    const auto x = *b.input("x", shape{1, 3, 6, 6});
+    const auto c = b.add({"", "", op::conv{}, {x, weights("w", shape{4, 3, 1, 1})}, {"c"}})->front();
+    const auto n = b.add({"", "", op::batch_norm{}, {c, weights("scale", shape{4}), weights("shift", shape{4}), weights("mean", shape{4}), weights("variance", shape{4})}, {"n"}})->front();
+    return *b.finish({b.add({"", "", op::unary{op::unary::kind::relu}, {n}, {"y"}})->front()});
+  };
+  const auto known = *fuse(*network("none"));
+  for (const char* missing : {"w", "variance", "all"}) {
+    SCOPED_TRACE(missing);
+    const auto fused = *fuse(*network(missing));
+    ASSERT_EQ(fused->nodes().size(), 1U);
+    EXPECT_EQ(fused->nodes()[0].fused, known->nodes()[0].fused);
+    ASSERT_EQ(fused->values().size(), known->values().size());
+    for (std::size_t i = 0; i < known->values().size(); ++i) {
+      const auto &a = fused->values()[i], &b = known->values()[i];
+      EXPECT_EQ(a.name, b.name);
+      EXPECT_EQ(a.dims, b.dims);
+      EXPECT_EQ(a.is_constant, b.is_constant);
+      EXPECT_EQ(a.constant, nullptr);
+    }
+  }
+}
+
 TEST(Fuse, LeavesWhatSomebodyElseSees)
 {
   {  // the convolution's own tensor is an output

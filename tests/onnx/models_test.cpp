@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The real networks beside the checkout: what the import makes of them equals models.csv.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -10,6 +11,8 @@
 
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
+#include <narrows/graph/fuse.hpp>
+#include <narrows/graph/zoo/zoo.hpp>
 #include <onnx/onnx_models.hpp>
 
 namespace narrows {
@@ -107,6 +110,38 @@ TEST(LightTopologies, AreRefusedWhereConstantsAreLimited)
   const auto m = load_onnx(file, how);
   ASSERT_FALSE(m);
   EXPECT_EQ(m.error().code, errc::limit_exceeded);
+}
+
+/// "conv 1x64x112x112 118013952" for each node that makes feature maps of more than a value, sorted;
+/// the classifiers behind them are written in many ways.
+std::vector<std::string> feature_maps(const graph& g)
+{
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < g.nodes().size(); ++i) {
+    const auto& n = g.nodes()[i];
+    const auto& dims = g[n.outputs[0]].dims;
+    if (dims.rank() != 4 || dims.product(2, 4) == 1 || std::holds_alternative<op::reshape>(n.operation)) continue;
+    std::string line(name_of(n.operation));
+    line.append(" ").append(to_string(dims)).append(" ").append(std::to_string(multiply_adds(g, static_cast<node_id>(i))));
+    lines.push_back(std::move(line));
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+TEST(ZooNetworks, HaveTheFeatureMapsOfTheFilesOfTheSameName)
+{
+  if (!std::filesystem::exists(test::shared_models)) GTEST_SKIP() << "no models beside the checkout";
+  const auto expect_same = [](const char* file, const result<std::shared_ptr<const graph>>& built) {
+    SCOPED_TRACE(file);
+    const auto m = load_onnx(test::shared_models / file);
+    ASSERT_TRUE(m) << m.error().text();
+    ASSERT_TRUE(built) << built.error().text();
+    EXPECT_EQ(feature_maps(*m->network), feature_maps(**fuse(**built)));
+  };
+  expect_same("imagenet/resnet18.onnx", zoo::resnet18());
+  expect_same("imagenet/squeezenet1_1.onnx", zoo::squeezenet1_1());
+  expect_same("imagenet/mobilenet_v2_1.0_224.onnx", zoo::mobilenet_v2());
 }
 
 }  // namespace

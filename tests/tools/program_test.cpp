@@ -95,6 +95,19 @@ TEST(Program, InspectsAsJson)
   }
 }
 
+TEST(Program, InspectsPublishedNetworksWithoutAFile)
+{
+  const auto f = narrows({"inspect", "zoo:resnet50", "-o", "json"});
+  ASSERT_EQ(f.code, 0) << f.err;
+  const auto all = json::parse(f.out);
+  EXPECT_EQ(all.at("macs"), 4'089'184'256U);
+  EXPECT_EQ(all.at("cuts").size(), 23U);
+  const auto table = narrows({"inspect", "zoo:vgg16"});
+  EXPECT_THAT(table.out, HasSubstr("conv5_3"));
+  EXPECT_EQ(table.out.find("sha256"), std::string::npos) << "there is no file";
+  test::expect_one_error(narrows({"inspect", "zoo:resnet51"}), 3, "there are alexnet");
+}
+
 TEST(Program, InspectsAsTableCsvAndGraph)
 {
   const auto table = narrows({"inspect", network});

@@ -6,7 +6,9 @@
 
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
+#include <narrows/graph/fuse.hpp>
 #include <narrows/graph/op_names.hpp>
+#include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/version.hpp>
 
@@ -79,7 +81,7 @@ json inspect_json(const model& m, const std::vector<cut>& cuts)
     const auto& n = g.nodes()[i];
     auto inputs = json::array();
     for (const auto v : n.inputs)
-      if (!g[v].constant) inputs.push_back(g[v].name);
+      if (!g[v].is_constant) inputs.push_back(g[v].name);
     nodes.push_back({{"name", n.name}, {"type", n.type}, {"activation", name_of(n.activation.kind)}, {"inputs", std::move(inputs)},
       {"outputs", list(n.outputs)}, {"macs", multiply_adds(g, static_cast<node_id>(i))}, {"fused", n.fused}});
   }
@@ -124,7 +126,7 @@ void print_dot(const graph& g, const std::vector<cut>& cuts)
   };
   for (std::size_t i = 0; i < g.nodes().size(); ++i)
     for (const auto v : g.nodes()[i].inputs)
-      if (!g[v].constant) edge(g[v].producer ? fmt::format("n{}", index(*g[v].producer)) : fmt::format("v{}", index(v)), fmt::format("n{}", i), v);
+      if (!g[v].is_constant) edge(g[v].producer ? fmt::format("n{}", index(*g[v].producer)) : fmt::format("v{}", index(v)), fmt::format("n{}", i), v);
   for (const auto v : g.outputs()) {
     fmt::print("  out{} [shape=oval, label={}];\n", index(v), dot_text(g[v].name));
     if (g[v].producer) edge(fmt::format("n{}", index(*g[v].producer)), fmt::format("out{}", index(v)), v);
@@ -137,8 +139,8 @@ void print_table(const model& m, const std::vector<cut>& cuts)
   const auto& g = *m.network;
   using enum table::align;
   const auto macs = static_cast<double>(std::max<std::uint64_t>(1, multiply_adds(g)));
-  fmt::print("{}   {} nodes, {} parameters, {} multiply-adds   sha256 {}\n", bold(m.name), g.nodes().size(), count_text(static_cast<double>(parameters(g))),
-    count_text(static_cast<double>(multiply_adds(g))), m.hash.substr(0, 12));
+  fmt::print("{}   {} nodes, {} parameters, {} multiply-adds{}\n", bold(m.name), g.nodes().size(), count_text(static_cast<double>(parameters(g))),
+    count_text(static_cast<double>(multiply_adds(g))), m.hash.empty() ? "" : "   sha256 " + m.hash.substr(0, 12));
   for (const auto v : g.inputs()) fmt::print("input    {}  {}\n", g[v].name, to_string(g[v].dims));
   for (const auto v : g.outputs()) fmt::print("output   {}  {}\n", g[v].name, to_string(g[v].dims));
   fmt::print("\n");
@@ -161,9 +163,21 @@ void print_table(const model& m, const std::vector<cut>& cuts)
     std::any_of(cuts.begin(), cuts.end(), [](const cut& c) { return c.tensors.size() > 1; }) ? "s" : "");
 }
 
+// A model file, or a network of the zoo: its shapes are all that is looked at here, so it needs no weights.
+result<model> open_file_or_zoo(const std::string& named)
+{
+  const std::string_view prefix = "zoo:";
+  if (!named.starts_with(prefix)) return open_model(named);
+  auto built = zoo::make(std::string_view(named).substr(prefix.size()));
+  if (!built) return unexpected(std::move(built).error());
+  auto fused = fuse(**built);
+  if (!fused) return unexpected(std::move(fused).error());
+  return model{named, "", std::move(*fused), parameters(**built)};
+}
+
 exit_code inspect(const inspect_options& options)
 {
-  auto m = open_model(options.model);
+  auto m = open_file_or_zoo(options.model);
   if (!m) return report(m.error());
   const auto& g = *m->network;
   std::vector<cut> cuts;
@@ -205,6 +219,7 @@ void add_inspect(CLI::App& program, action& chosen)
   auto options = std::make_shared<inspect_options>();
   auto* app = add_command(program, chosen, "inspect", "List a network's nodes, shapes and costs, and every place to cut it", options, inspect);
   add_model(*app, options->model);
+  app->get_option("MODEL")->description("ONNX file, or zoo:NAME for a published network; a NAME that is not known lists them");
   add_output(*app, options->format);
   app->add_flag("--dot", options->dot, "print the graph for Graphviz instead; bold arrows are cuts of one tensor");
   app->add_option("--tensors", options->tensors, "list cuts of up to N crossing tensors")->check(CLI::Range(1, 8))->type_name("N")->capture_default_str();

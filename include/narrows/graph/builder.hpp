@@ -33,6 +33,8 @@ struct node_description {
 class graph_builder {
 public:
   explicit graph_builder(std::string name) : graph_(new graph) { graph_->name_ = std::move(name); }
+  /// Goes on from a copy of `g`, whose weights are shared; tensors and nodes keep their ids.
+  explicit graph_builder(const graph& g) : graph_(new graph(g)) {}
 
   /// A tensor fed from outside. Errors: bad_graph (name empty or taken).
   result<value_id> input(std::string name, const shape& dims)
@@ -46,13 +48,30 @@ public:
   result<value_id> constant(std::string name, std::shared_ptr<const tensor> values)
   {
     if (!values) return error(errc::bad_graph, "constant '" + name + "' has no values");
-    auto id = add_value(std::move(name), values->dims());
+    auto id = constant(std::move(name), values->dims());
     if (id) graph_->values_[index(*id)].constant = std::move(values);
     return id;
   }
   result<value_id> constant(std::string name, tensor values)
   {
     return constant(std::move(name), std::make_shared<const tensor>(std::move(values)));
+  }
+  /// Weights known by shape alone: enough for shapes, costs, cuts and fusing; an executor refuses them.
+  result<value_id> constant(std::string name, const shape& dims)
+  {
+    auto id = add_value(std::move(name), dims);
+    if (id) graph_->values_[index(*id)].is_constant = true;
+    return id;
+  }
+  /// Gives weights known by shape alone their values. Errors: bad_graph (no such weights, another shape).
+  result<void> fill(value_id v, tensor values)
+  {
+    if (index(v) >= graph_->values_.size() || !graph_->values_[index(v)].is_constant || graph_->values_[index(v)].constant)
+      return error(errc::bad_graph, "a tensor to be filled is not a constant without values");
+    auto& at = graph_->values_[index(v)];
+    if (values.dims() != at.dims) return error(errc::bad_graph, "constant '" + at.name + "' is " + to_string(at.dims) + ", its values are " + to_string(values.dims()));
+    at.constant = std::make_shared<const tensor>(std::move(values));
+    return {};
   }
 
   /// Adds a node and gives its outputs. Errors: those of infer_shapes, bad_graph (unknown input, name taken).

@@ -56,7 +56,7 @@ constexpr std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcep
 {
   std::uint64_t sum = 0;
   for (const auto& v : g.values())
-    if (v.constant && !v.consumers.empty()) sum += v.constant->size();
+    if (v.is_constant && !v.consumers.empty()) sum += v.dims.elements();
   return sum;
 }
 

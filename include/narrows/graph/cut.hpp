@@ -68,7 +68,7 @@ inline void sort_cuts(std::vector<cut>& cuts)
   const detail::cut_search search(g);
   for (std::size_t i = 0; i < g.values().size(); ++i) {
     const auto v = static_cast<value_id>(i);
-    if (g[v].constant) continue;
+    if (g[v].is_constant) continue;
     auto head = search.smallest_head({v});
     if (head && std::find(head->begin(), head->end(), true) != head->end()) cuts.push_back(detail::make_cut(g, std::move(*head)));
   }
@@ -102,7 +102,7 @@ inline void sort_cuts(std::vector<cut>& cuts)
   for (const auto& name : tensor_names) {
     const auto v = g.find(name);
     if (!v) return error(errc::bad_cut, "'" + name + "' is no tensor of the fused graph of '" + g.name() + "'");
-    if (g[*v].constant) return error(errc::bad_cut, "'" + name + "' is a constant");
+    if (g[*v].is_constant) return error(errc::bad_cut, "'" + name + "' is a constant");
     tensors.push_back(*v);
   }
   std::sort(tensors.begin(), tensors.end());

@@ -45,7 +45,7 @@ inline std::string dot_text(std::string_view s)
   };
   for (std::size_t i = 0; i < g.values().size(); ++i) {
     const auto& v = g.values()[i];
-    if (v.constant) continue;
+    if (v.is_constant) continue;
     for (const auto reader : v.consumers)
       out += "  " + source(static_cast<value_id>(i)) + " -> n" + std::to_string(index(reader)) + " [label=\"" + value_line(static_cast<value_id>(i)) + "\"];\n";
   }

@@ -46,7 +46,7 @@ inline fusion_plan plan_fusion(const graph& g)
   const auto count = g.nodes().size();
   fusion_plan plan{std::vector<std::optional<node_id>>(count), std::vector<std::optional<node_id>>(count), std::vector<bool>(count)};
   const auto constant = [&](const node& n, std::size_t first) {
-    return std::all_of(n.inputs.begin() + static_cast<std::ptrdiff_t>(first), n.inputs.end(), [&](value_id v) { return g[v].constant != nullptr; });
+    return std::all_of(n.inputs.begin() + static_cast<std::ptrdiff_t>(first), n.inputs.end(), [&](value_id v) { return g[v].is_constant; });
   };
   for (std::size_t i = 0; i < count; ++i) {
     const auto& n = g.nodes()[i];
@@ -65,6 +65,12 @@ inline fusion_plan plan_fusion(const graph& g)
     }
   }
   return plan;
+}
+
+/// Whether the values of all weights that a node reads are there.
+inline bool has_values(const graph& g, const node& n)
+{
+  return std::none_of(n.inputs.begin(), n.inputs.end(), [&](value_id v) { return g[v].is_constant && !g[v].constant; });
 }
 
 /// Weights and bias of a convolution with the normalisation that follows it inside: w * s and (b - mean) * s + bias
@@ -93,7 +99,8 @@ inline std::pair<tensor, tensor> fold_batch_norm(const graph& g, const node& con
 /// of one input after a convolution, matrix product, element-by-element node or normalisation becomes that node's
 /// activation. Only where nobody else sees the tensor between them. Each fused node keeps the first node's name and
 /// lists the others in `fused`; the tensor it makes keeps the name of the last one's output. Weights are shared with
-/// `g` where they are unchanged. Errors: none for a graph that the builder made.
+/// `g` where they are unchanged; those made of weights without values have none either. Errors: none for a graph that
+/// the builder made.
 [[nodiscard]] inline result<std::shared_ptr<const graph>> fuse(const graph& g)
 {
   const auto plan = detail::plan_fusion(g);
@@ -106,16 +113,16 @@ inline std::pair<tensor, tensor> fold_batch_norm(const graph& g, const node& con
   }
   const auto keep = [&](value_id v) -> result<value_id> {
     if (!moved[index(v)]) {
-      auto id = out.constant(g[v].name, g[v].constant);
+      auto id = g[v].constant ? out.constant(g[v].name, g[v].constant) : out.constant(g[v].name, g[v].dims);
       if (!id) return id;
       moved[index(v)] = *id;
     }
     return *moved[index(v)];
   };
-  const auto add_constant = [&](const std::string& base, tensor t) {
+  const auto add_constant = [&](const std::string& base, auto values_or_shape) {
     auto name = base;
     for (int i = 2; g.find(name) || out.find(name); ++i) name = base + "." + std::to_string(i);
-    return out.constant(std::move(name), std::move(t));
+    return out.constant(std::move(name), std::move(values_or_shape));
   };
 
   for (std::size_t i = 0; i < g.nodes().size(); ++i) {
@@ -125,8 +132,12 @@ inline std::pair<tensor, tensor> fold_batch_norm(const graph& g, const node& con
     auto last = static_cast<node_id>(i);
     auto read = n.inputs;
     if (const auto norm = plan.batch_norm[i]) {
-      auto [w, b] = detail::fold_batch_norm(g, n, g[*norm]);
-      auto x = keep(n.inputs[0]), wi = add_constant(g[n.inputs[1]].name + "/folded", std::move(w)), bi = add_constant(g[norm.value()].name + "/folded", std::move(b));
+      const auto weights_name = g[n.inputs[1]].name + "/folded", bias_name = g[*norm].name + "/folded";
+      const bool known = detail::has_values(g, n) && detail::has_values(g, g[*norm]);
+      auto [w, b] = known ? detail::fold_batch_norm(g, n, g[*norm]) : std::pair<tensor, tensor>();
+      auto x = keep(n.inputs[0]);
+      auto wi = known ? add_constant(weights_name, std::move(w)) : add_constant(weights_name, g[n.inputs[1]].dims);
+      auto bi = known ? add_constant(bias_name, std::move(b)) : add_constant(bias_name, g[g[*norm].inputs[1]].dims);
       if (!x || !wi || !bi) return unexpected((!x ? x : !wi ? wi : bi).error());
       what.inputs = {*x, *wi, *bi};
       what.fused.push_back(g[*norm].name);

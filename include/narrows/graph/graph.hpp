@@ -28,8 +28,9 @@ struct value {
   std::string name;
   shape dims;
   std::optional<node_id> producer;             ///< none for inputs and constants
-  std::shared_ptr<const tensor> constant;      ///< weights; null for inputs and node outputs
+  std::shared_ptr<const tensor> constant;      ///< values of weights; null for all else and where only the shape is known
   std::vector<node_id> consumers;              ///< ascending, each once
+  bool is_constant = false;                    ///< weights, whether their values are there or not
 };
 
 /// One step of the network: an operator, then an activation on its first output (identity where none was fused).

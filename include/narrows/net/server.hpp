@@ -85,7 +85,7 @@ private:
       for (const auto& m : serving.models()) {
         hashes.push_back(wire::tensors_hash(*m.network));
         for (const auto& v : m.network->values())
-          if (!v.constant) largest = std::max<std::uint64_t>(largest, v.dims.elements() * sizeof(float));
+          if (!v.is_constant) largest = std::max<std::uint64_t>(largest, v.dims.elements() * sizeof(float));
       }
       most.frame_bytes = options.max_frame_bytes != 0 ? options.max_frame_bytes : largest;
     }

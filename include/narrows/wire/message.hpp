@@ -127,7 +127,7 @@ using message = std::variant<hello, welcome, request, reply, failure, cancel, pr
     }
   };
   for (const auto& v : network.values()) {
-    if (v.constant) continue;
+    if (v.is_constant) continue;
     mix(v.name.size());
     for (const char c : v.name) mix(static_cast<unsigned char>(c));
     mix(v.dims.rank());

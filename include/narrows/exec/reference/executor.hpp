@@ -108,7 +108,7 @@ private:
       action a{slice_.nodes[i], nullptr, {}, {}};
       for (const auto v : n.inputs) {
         const auto at = find(v);
-        if (!at) return error(errc::bad_graph, "node '" + n.name + "' reads '" + g[v].name + "', which nothing gives");
+        if (!at) return error(errc::bad_graph, "node '" + n.name + "' reads '" + g[v].name + (g[v].is_constant ? "', weights without values" : "', which nothing gives"));
         a.in.push_back(*at);
       }
       const auto extend = [&](const location& at, value_id v) {

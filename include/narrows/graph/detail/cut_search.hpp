@@ -19,7 +19,7 @@ inline std::vector<value_id> crossing_tensors(const graph& g, const std::vector<
   std::vector<value_id> out;
   for (std::size_t i = 0; i < g.values().size(); ++i) {
     const auto& v = g.values()[i];
-    if (v.constant || (v.producer && !head[index(*v.producer)])) continue;
+    if (v.is_constant || (v.producer && !head[index(*v.producer)])) continue;
     if (std::any_of(v.consumers.begin(), v.consumers.end(), [&](node_id n) { return !head[index(n)]; })) out.push_back(static_cast<value_id>(i));
   }
   return out;
@@ -147,7 +147,7 @@ private:
   [[nodiscard]] bool crosses_if_read(const walk& w, value_id v) const
   {
     const auto& at = graph_[v];
-    return !at.constant && (!at.producer || w.side[index(*at.producer)] == inside);
+    return !at.is_constant && (!at.producer || w.side[index(*at.producer)] == inside);
   }
 
   const graph& graph_;
