@@ -53,8 +53,15 @@
 #include <narrows/partition/candidate.hpp>
 #include <narrows/partition/cost.hpp>
 #include <narrows/partition/enumerate.hpp>
+#include <narrows/partition/max_flow.hpp>
+#include <narrows/partition/min_cut.hpp>
 #include <narrows/partition/plan.hpp>
+#include <narrows/partition/planning_problem.hpp>
+#include <narrows/partition/priced_problem.hpp>
+#include <narrows/partition/problem_from_graph.hpp>
 #include <narrows/partition/signs.hpp>
+#include <narrows/partition/three_tier.hpp>
+#include <narrows/partition/tier_plan.hpp>
 #include <narrows/schedule/any_policy.hpp>
 #include <narrows/schedule/estimator.hpp>
 #include <narrows/schedule/objective.hpp>
