@@ -51,8 +51,10 @@
 #include <narrows/profile/measure.hpp>
 #include <narrows/profile/profile.hpp>
 #include <narrows/partition/candidate.hpp>
+#include <narrows/partition/chain.hpp>
 #include <narrows/partition/cost.hpp>
 #include <narrows/partition/enumerate.hpp>
+#include <narrows/partition/frontier.hpp>
 #include <narrows/partition/max_flow.hpp>
 #include <narrows/partition/min_cut.hpp>
 #include <narrows/partition/plan.hpp>
@@ -61,6 +63,7 @@
 #include <narrows/partition/problem_from_graph.hpp>
 #include <narrows/partition/signs.hpp>
 #include <narrows/partition/three_tier.hpp>
+#include <narrows/partition/throughput_cut.hpp>
 #include <narrows/partition/tier_plan.hpp>
 #include <narrows/schedule/any_policy.hpp>
 #include <narrows/schedule/estimator.hpp>
