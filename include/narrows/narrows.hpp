@@ -54,6 +54,7 @@
 #include <narrows/partition/chain.hpp>
 #include <narrows/partition/cost.hpp>
 #include <narrows/partition/enumerate.hpp>
+#include <narrows/partition/envelope.hpp>
 #include <narrows/partition/frontier.hpp>
 #include <narrows/partition/max_flow.hpp>
 #include <narrows/partition/min_cut.hpp>
