@@ -56,6 +56,8 @@
 #include <narrows/partition/enumerate.hpp>
 #include <narrows/partition/envelope.hpp>
 #include <narrows/partition/frontier.hpp>
+#include <narrows/partition/gap.hpp>
+#include <narrows/partition/hpa.hpp>
 #include <narrows/partition/max_flow.hpp>
 #include <narrows/partition/min_cut.hpp>
 #include <narrows/partition/plan.hpp>
