@@ -58,13 +58,17 @@
 #include <narrows/partition/frontier.hpp>
 #include <narrows/partition/gap.hpp>
 #include <narrows/partition/hpa.hpp>
+#include <narrows/partition/jalad.hpp>
 #include <narrows/partition/max_flow.hpp>
 #include <narrows/partition/min_cut.hpp>
+#include <narrows/partition/neurosurgeon.hpp>
 #include <narrows/partition/plan.hpp>
 #include <narrows/partition/planning_problem.hpp>
 #include <narrows/partition/priced_problem.hpp>
 #include <narrows/partition/problem_from_graph.hpp>
+#include <narrows/partition/serial_cuts.hpp>
 #include <narrows/partition/signs.hpp>
+#include <narrows/partition/spinn.hpp>
 #include <narrows/partition/three_tier.hpp>
 #include <narrows/partition/throughput_cut.hpp>
 #include <narrows/partition/tier_plan.hpp>

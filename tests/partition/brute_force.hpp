@@ -97,6 +97,22 @@ inline planning_problem random_problem(random_source& random, const problem_kind
   return p;
 }
 
+/// Random chain: the tensors of a random problem put in a row.
+inline planning_problem random_chain(random_source& random, const problem_kind& kind)
+{
+  auto p = random_problem(random, kind);
+  const std::size_t n = p.nodes.size();
+  while (p.tensors.size() > n) p.tensors.pop_back();
+  while (p.tensors.size() < n) p.tensors.push_back(p.tensors.front());
+  for (std::size_t i = 0; i < n; ++i) {
+    p.tensors[i].producer.reset();
+    if (i > 0) p.tensors[i].producer = n - i;  // numbered from the end
+    p.tensors[i].consumers = {n - 1 - i};
+    if (p.tensors[i].options.empty()) p.tensors[i].options.resize(1);
+  }
+  return p;
+}
+
 /// Tries every plan of a problem.
 class brute_force {
 public:

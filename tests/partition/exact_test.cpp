@@ -136,22 +136,6 @@ TEST(ThroughputCutPlan, RefusesADirectLink)
   EXPECT_EQ(throughput_cut_plan(*priced).error().code, errc::bad_input);
 }
 
-/// Random chain: the tensors of a random problem put in a row.
-planning_problem random_chain(test::random_source& random, const test::problem_kind& kind)
-{
-  auto p = test::random_problem(random, kind);
-  const std::size_t n = p.nodes.size();
-  while (p.tensors.size() > n) p.tensors.pop_back();
-  while (p.tensors.size() < n) p.tensors.push_back(p.tensors.front());
-  for (std::size_t i = 0; i < n; ++i) {
-    p.tensors[i].producer.reset();
-    if (i > 0) p.tensors[i].producer = n - i;  // numbered from the end
-    p.tensors[i].consumers = {n - 1 - i};
-    if (p.tensors[i].options.empty()) p.tensors[i].options.resize(1);
-  }
-  return p;
-}
-
 TEST(BestOfChain, EqualsBruteForceForLatencyPeriodAndEnergyWithALimit)
 {
   const auto energy = [](std::int64_t device, std::int64_t link, std::int64_t period) {
@@ -163,7 +147,7 @@ TEST(BestOfChain, EqualsBruteForceForLatencyPeriodAndEnergyWithALimit)
   for (int round = 0; round < 2400 && !HasFailure(); ++round) {
     SCOPED_TRACE(round);
     const test::problem_kind kind{2 + random.below(2), 10, 3, random.below(2) == 0, true};
-    auto problem = random_chain(random, {kind.tiers, kind.tiers == 2 ? 10U : 7U, 3, kind.tiers == 3 && kind.direct, true});
+    auto problem = test::random_chain(random, {kind.tiers, kind.tiers == 2 ? 10U : 7U, 3, kind.tiers == 3 && kind.direct, true});
     const auto priced = priced_problem::make(problem);
     ASSERT_TRUE(priced) << priced.error().text();
     ASSERT_TRUE(is_chain(*priced));
