@@ -51,6 +51,7 @@
 #include <narrows/profile/measure.hpp>
 #include <narrows/profile/profile.hpp>
 #include <narrows/partition/candidate.hpp>
+#include <narrows/partition/candidate_of.hpp>
 #include <narrows/partition/chain.hpp>
 #include <narrows/partition/cost.hpp>
 #include <narrows/partition/enumerate.hpp>

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <narrows/graph/cut.hpp>
+#include <narrows/partition/candidate_of.hpp>
 #include <narrows/partition/enumerate.hpp>
 #include <narrows/partition/min_cut.hpp>
 
@@ -185,12 +186,52 @@ TEST(ProblemFromGraph, PricesPlansAsCandidatesAreCosted)
           EXPECT_NEAR(static_cast<double>(plan.cost.period_ns()) * 1e-9, costed.period(), tolerance);
           EXPECT_EQ(cut_of(*g, plan)->tensors, c.what.at.tensors);
           best = std::min(best, costed.latency());
+          const auto again = candidate_of(*g, *priced, plan, {&code, 1});
+          ASSERT_TRUE(again) << again.error().text();
+          EXPECT_EQ(again->where, c.where);
+          EXPECT_EQ(again->what.at, c.what.at);
+          ASSERT_EQ(again->what.codings.size(), c.what.codings.size());
+          EXPECT_EQ(again->cost.agreement.has_value(), c.cost.agreement.has_value());
+          EXPECT_NEAR(evaluate(*again, link).latency(), costed.latency(), tolerance);
+          EXPECT_NEAR(evaluate(*again, link).period(), costed.period(), tolerance);
+          EXPECT_NEAR(again->cost.bytes, c.cost.bytes, 2);
         }
         const auto plan = min_cut_plan(*priced);
         ASSERT_TRUE(plan);
         EXPECT_NEAR(plan->cost.latency_s(), best, tolerance);
       }
   }
+}
+
+TEST(CandidateOf, GivesEachTensorItsOwnCoding)
+{
+  const auto g = branching();
+  machine_profile device, server;
+  device.layers = assumed_node_times(*g, 1e8, 1);
+  server.layers = assumed_node_times(*g, 1e8, 1e-3);
+  device.layers.nodes[0].seconds.median_s = device.layers.nodes[1].seconds.median_s = 1e-3;  // a and b stay
+  server.layers.nodes[0].seconds.median_s = server.layers.nodes[1].seconds.median_s = 10;
+  server.layers.nodes[2].seconds.median_s = 1e-3;
+  const std::array profiles{&std::as_const(device), &std::as_const(server)};
+  const link_state link{bit_rate::mbit(1), 0.001};
+  const std::vector<tensor_coding> codings{{codec::raw, 0}, {codec::dense, 4}};
+  auto problem = problem_from_graph(*g, profiles, {&link, 1}, {codings, 160});
+  ASSERT_TRUE(problem);
+  for (auto& t : problem->tensors)
+    if (t.name == "b") t.options[1].encode_s[0] = 5;  // dear to pack, so it travels raw
+  const auto priced = priced_problem::make(*problem);
+  const auto plan = min_cut_plan(*priced);
+  ASSERT_TRUE(plan);
+  const auto made = candidate_of(*g, *priced, *plan, codings);
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(name_of(*g, made->what.at), "a,b");
+  EXPECT_EQ(made->what.codings[0].coded_as, codec::dense);
+  EXPECT_EQ(made->what.codings[0].width, 4);
+  EXPECT_EQ(made->what.codings[1].coded_as, codec::raw);
+  EXPECT_FALSE(made->cost.agreement);
+  EXPECT_NEAR(evaluate(*made, link).latency(), plan->cost.latency_s(), 20e-9);
+  EXPECT_EQ(candidate_of(*g, *priced, *plan, {codings.data(), 1}).error().code, errc::bad_input);
+  EXPECT_EQ(candidate_of(*test::small_network(), *priced, *plan, codings).error().code, errc::bad_input);
 }
 
 TEST(ProblemFromGraph, GivesEachTensorTheCodingsThatSuitIt)

@@ -59,7 +59,7 @@ namespace detail {
 ///
 /// Method   as frontier_plan, with all undominated combinations of loads per state (Pareto set) in place of the least sum.
 /// Cost     the sets stay small in networks of blocks but have no good bound: the problem is NP-hard (DADS).
-/// Ties     the first of least period, then least latency but for the round trips.
+/// Ties     the plan of throughput_cut_plan, where that is proven to be best; else the least sum of loads, then the first found.
 /// Errors   limit_exceeded (more than `limit` partial plans at a step; `throughput_cut_plan` then still has an answer and a
 ///          bound), bad_input (no plan is possible).
 /// Source   METHODS 9.4.

@@ -149,7 +149,7 @@ inline void improve_tiers(const priced_problem& p, tier_plan& plan)
 ///          among the candidates.
 /// Cost     at most `most_cuts` minimum cuts; it stops once the plan is proven.
 /// Ties     the first found of equal period and latency; the order of the search is fixed.
-/// Errors   bad_input (no plan is possible; a direct link that is cheaper: see three_tier_plan).
+/// Errors   bad_input (no plan is possible; a direct link to the cloud, which a cut cannot weigh).
 /// Source   METHODS 5.3, 9.4; bound by weak duality. `frontier_throughput_plan` is exact where it ends.
 [[nodiscard]] inline result<throughput_cut> throughput_cut_plan(const priced_problem& p, std::size_t most_cuts = 200)
 {
