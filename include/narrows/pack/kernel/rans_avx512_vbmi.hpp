@@ -243,7 +243,7 @@ struct symbol_finder {
     const lookup<2> start(with.start);
     for (int i = 0; i < 4; ++i) {
       const int step = 1 << i;
-      const __m512i upper = by_halves ? _mm512_slli_epi16(bytes_from_0(), i + 1)
+      const __m512i upper = by_halves ? _mm512_slli_epi16(bytes_from_0(), static_cast<unsigned>(i + 1))
                                       : bytes_from_0();  // what overflows stands for places there are none of
       further[i] = start(_mm512_add_epi8(upper, _mm512_set1_epi8(static_cast<char>(step))));
     }
