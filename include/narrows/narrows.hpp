@@ -9,6 +9,7 @@
 #include <narrows/core/errc.hpp>
 #include <narrows/core/result.hpp>
 #include <narrows/core/shape.hpp>
+#include <narrows/core/split_mix.hpp>
 #include <narrows/core/tensor.hpp>
 #include <narrows/core/units.hpp>
 #include <narrows/pack/affine.hpp>

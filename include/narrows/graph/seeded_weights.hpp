@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <narrows/core/result.hpp>
+#include <narrows/core/split_mix.hpp>
 #include <narrows/graph/builder.hpp>
 #include <narrows/graph/graph.hpp>
 
@@ -18,29 +19,21 @@ namespace narrows {
 
 namespace detail {
 
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), started from the seed and the FNV-1a hash of a tensor's name, so that a tensor's
-/// values do not depend on what else the network holds.
+/// Started from the seed and the FNV-1a hash of a tensor's name, so that a tensor's values do not depend on what else the
+/// network holds.
 class weight_source {
 public:
-  weight_source(std::uint64_t seed, std::string_view name) noexcept
+  weight_source(std::uint64_t seed, std::string_view name) noexcept : from_(seed)
   {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    state_ = seed;
-    state_ = next() ^ hash;
+    from_ = split_mix(from_.next() ^ hash);
   }
   /// Odd integer in (-2^24, 2^24), each as likely, as a float: exact, never 0, and as often negative as positive.
-  float next_odd() noexcept { return static_cast<float>(static_cast<std::int32_t>(next() >> 40) * 2 + 1 - (1 << 24)); }
+  float next_odd() noexcept { return static_cast<float>(static_cast<std::int32_t>(from_.next() >> 40) * 2 + 1 - (1 << 24)); }
 
 private:
-  std::uint64_t next() noexcept
-  {
-    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15U);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t state_;
+  split_mix from_;
 };
 
 /// Uniform in (middle - range, middle + range). At most one rounding to a float per step and nothing to contract: the product

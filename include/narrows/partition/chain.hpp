@@ -114,15 +114,8 @@ template <std::invocable<const plan_cost&> Judge>
   std::vector<std::pair<std::size_t, tensor_route>> best_routes;
 
   const auto finish = [&](plan_cost c) {
-    for (const auto& [tensor, l] : hops) {
-      const auto& link = p.links()[l];
-      c.link_ns[l] = add_ns(c.link_ns[l], link.busy_ns);
-      c.back_ns[l] = add_ns(c.back_ns[l], link.busy_ns);
-      c.bytes[l] += link.message_bytes;
-      c.latency_ns = add_ns(c.latency_ns, link.message_s_ns);
-    }
-    for (const auto* loads : {&c.tier_ns, &c.link_ns, &c.back_ns})
-      for (const auto ns : *loads) c.latency_ns = add_ns(c.latency_ns, ns);
+    for (const auto& [tensor, l] : hops) detail::add_message(c, p, l);
+    detail::add_loads(c);
     if (!c.is_possible()) return;
     possible = true;
     ++best.plans;

@@ -67,6 +67,26 @@ struct tier_plan {
   return true;
 }
 
+namespace detail {
+
+/// Charges a link's message, once for all tensors that take it.
+inline void add_message(plan_cost& c, const priced_problem& p, std::size_t l) noexcept
+{
+  const auto& link = p.links()[l];
+  c.link_ns[l] = add_ns(c.link_ns[l], link.busy_ns);
+  c.back_ns[l] = add_ns(c.back_ns[l], link.busy_ns);
+  c.bytes[l] += link.message_bytes;
+  c.latency_ns = add_ns(c.latency_ns, link.message_s_ns);
+}
+/// Adds all work and transfers to the latency, when the last of them is charged.
+inline void add_loads(plan_cost& c) noexcept
+{
+  for (const auto* loads : {&c.tier_ns, &c.link_ns, &c.back_ns})
+    for (const auto ns : *loads) c.latency_ns = add_ns(c.latency_ns, ns);
+}
+
+}  // namespace detail
+
 /// What a plan costs, by its tiers and routes alone. `tiers` flow one way and the routes reach all readers (contract).
 /// Latency is the sum of all work and transfers, one after the other (METHODS 1.2); each link that any tensor takes costs
 /// its message once. O(nodes + tensors).
@@ -100,16 +120,9 @@ struct tier_plan {
       c.bytes[l] += o.bytes;
       used[l] = true;
     }
-  for (std::size_t l = 0; l < p.links().size(); ++l) {
-    if (!used[l]) continue;
-    const auto& link = p.links()[l];
-    c.link_ns[l] = add_ns(c.link_ns[l], link.busy_ns);
-    c.back_ns[l] = add_ns(c.back_ns[l], link.busy_ns);
-    c.bytes[l] += link.message_bytes;
-    c.latency_ns = add_ns(c.latency_ns, link.message_s_ns);
-  }
-  for (const auto* loads : {&c.tier_ns, &c.link_ns, &c.back_ns})
-    for (const auto ns : *loads) c.latency_ns = add_ns(c.latency_ns, ns);
+  for (std::size_t l = 0; l < p.links().size(); ++l)
+    if (used[l]) detail::add_message(c, p, l);
+  detail::add_loads(c);
   return c;
 }
 

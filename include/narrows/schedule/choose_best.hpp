@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include <narrows/partition/cost.hpp>
@@ -14,7 +15,8 @@ namespace narrows {
 /// A candidate and how it does by an objective.
 struct ranked {
   std::size_t index = 0;
-  double missed = 0;   ///< objective::missed: 0 where the limits are kept
+  /// objective::missed: 0 where the limits are kept, infinite where there is no candidate.
+  double missed = std::numeric_limits<double>::infinity();
   cost_terms cost;
 };
 
@@ -48,6 +50,13 @@ struct ranked {
     bars[k] = goal.good_enough(least, k);
   }
   return best;
+}
+
+/// What a policy answers that takes it.
+[[nodiscard]] constexpr decision decision_of(const ranked& best, const objective& goal) noexcept
+{
+  const bool feasible = !(best.missed > 0);
+  return {best.index, feasible, feasible ? reason_of(goal) : "infeasible: no plan keeps the limits; this one misses them least"};
 }
 
 }  // namespace narrows

@@ -11,6 +11,7 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
+#include <narrows/core/split_mix.hpp>
 #include <narrows/profile/link.hpp>
 #include <narrows/profile/load.hpp>
 
@@ -103,13 +104,8 @@ namespace traces {
 [[nodiscard]] inline trace lte_like(const link_state& around, double seconds, std::uint64_t seed)
 {
   NARROWS_EXPECTS(around.is_up() && seconds > 0);
-  std::uint64_t state = seed;
-  const auto uniform = [&state] {   // SplitMix64: what <random> draws differs between libraries
-    std::uint64_t z = (state += 0x9E3779B97F4A7C15U);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-  };
+  split_mix source(seed);
+  const auto uniform = [&source] { return static_cast<double>(source.next() >> 11) * 0x1p-53; };
   const auto normal = [&uniform] {   // the sum of twelve
     double sum = -6;
     for (int i = 0; i < 12; ++i) sum += uniform();

@@ -21,9 +21,7 @@ public:
 
   [[nodiscard]] decision choose(std::span<const candidate> from, const observation& seen) const noexcept
   {
-    const ranked best = choose_best(from, goal_, seen);
-    const bool feasible = !from.empty() && !(best.missed > 0);
-    return {best.index, feasible, feasible ? reason_of(goal_) : "infeasible: no plan keeps the limits; this one misses them least"};
+    return decision_of(choose_best(from, goal_, seen), goal_);
   }
   [[nodiscard]] const objective& goal() const noexcept { return goal_; }
 

@@ -77,8 +77,7 @@ private:
       next_left_ = (next_left_ + 1) % left_.size();
     }
     at_ = best.index;
-    const bool feasible = !(best.missed > 0);
-    return {at_, feasible, feasible ? reason_of(goal_) : "infeasible: no plan keeps the limits; this one misses them least"};
+    return decision_of(best, goal_);
   }
   [[nodiscard]] decision keep(double missed, std::string_view why) const noexcept { return {at_, !(missed > 0), why}; }
   [[nodiscard]] bool was_left(std::size_t index, double now_s) const noexcept
