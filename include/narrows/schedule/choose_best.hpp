@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -23,9 +24,11 @@ struct ranked {
 /// The best candidate by an objective for the world as it is: among those within the limits the one that comes first by all
 /// ranks; if none is within them, the one that misses them least. Equals go to the lower latency, then to the first.
 ///
-/// Shapes   `from` is not empty.
+/// Shapes   `from` is not empty. `admits(candidate)`: which of them count; if none does, the answer's index is 0 and `missed`
+///          infinite.
 /// Cost     a pass per rank, about 10 ns per candidate each; nothing allocated.
-[[nodiscard]] inline ranked choose_best(std::span<const candidate> from, const objective& goal, const observation& seen) noexcept
+template <std::predicate<const candidate&> Admits>
+[[nodiscard]] ranked choose_best(std::span<const candidate> from, const objective& goal, const observation& seen, const Admits& admits) noexcept
 {
   std::array<double, objective::max_metrics> bars{};
   ranked best;
@@ -33,6 +36,7 @@ struct ranked {
     bool any = false;
     double least = 0, latency = 0;
     for (std::size_t i = 0; i < from.size(); ++i) {
+      if (!admits(from[i])) continue;
       const cost_terms cost = evaluate(from[i], seen.link, seen.load);
       const double missed = goal.missed(cost);
       bool stays = k == 0 || missed == 0;
@@ -50,6 +54,10 @@ struct ranked {
     bars[k] = goal.good_enough(least, k);
   }
   return best;
+}
+[[nodiscard]] inline ranked choose_best(std::span<const candidate> from, const objective& goal, const observation& seen) noexcept
+{
+  return choose_best(from, goal, seen, [](const candidate&) { return true; });
 }
 
 /// What a policy answers that takes it.
