@@ -76,6 +76,7 @@
 #include <narrows/partition/three_tier.hpp>
 #include <narrows/partition/throughput_cut.hpp>
 #include <narrows/partition/tier_plan.hpp>
+#include <narrows/partition/undominated.hpp>
 #include <narrows/schedule/any_policy.hpp>
 #include <narrows/schedule/choose_best.hpp>
 #include <narrows/schedule/estimator.hpp>
@@ -84,6 +85,8 @@
 #include <narrows/schedule/policies/cloud_only.hpp>
 #include <narrows/schedule/policies/device_only.hpp>
 #include <narrows/schedule/policies/joint.hpp>
+#include <narrows/schedule/policies/planned_once.hpp>
+#include <narrows/schedule/policies/published.hpp>
 #include <narrows/schedule/policy.hpp>
 #include <narrows/schedule/scheduler.hpp>
 #include <narrows/schedule/simulate.hpp>

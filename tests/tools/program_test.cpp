@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <sys/stat.h>
@@ -262,13 +263,15 @@ TEST(Program, ProfilesAndPlans)
     ASSERT_EQ(once.code, 0) << once.err;
     EXPECT_EQ(once.out, again.out) << "the same seed, the same world";
     const auto rows = json::parse(once.out).at("policies");
-    ASSERT_EQ(rows.size(), 4U);
-    EXPECT_EQ(rows.at(0).at("policy"), "joint");
+    ASSERT_EQ(rows.size(), 13U);
+    std::map<std::string, double> regret;
     for (const auto& row : rows) {
       EXPECT_GT(row.at("requests").get<int>(), 0);
       EXPECT_LE(row.at("regret").at("mean").get<double>(), row.at("regret").at("worst").get<double>());
+      regret[row.at("policy")] = row.at("regret").at("mean").get<double>();
     }
-    EXPECT_LE(rows.at(0).at("regret").at("mean").get<double>(), rows.at(3).at("regret").at("mean").get<double>());
+    EXPECT_LE(regret.at("joint"), regret.at("cloud-only"));
+    EXPECT_LE(regret.at("joint"), regret.at("neurosurgeon"));
   }
   for (const std::string form : {"table", "csv"}) {
     auto command = simulate;
@@ -276,6 +279,18 @@ TEST(Program, ProfilesAndPlans)
     const auto r = narrows(command);
     EXPECT_EQ(r.code, 0) << r.err;
     EXPECT_THAT(r.out, HasSubstr("device-only"));
+  }
+  auto sweep = simulate;
+  sweep.insert(sweep.end(), {"json", "--trace", "sweep", "--to", "200kbit", "--steps", "4", "--requests", "30", "--for", "1h", "--device-slower", "10", "--pixels", "--policy", "joint,device-only,dads"});
+  const auto swept = narrows(sweep);
+  ASSERT_EQ(swept.code, 0) << swept.err;
+  const auto points = json::parse(swept.out).at("points");
+  ASSERT_EQ(points.size(), 4U);
+  EXPECT_NEAR(points.at(3).at("bandwidth_bits_per_s").get<double>(), 200e3, 1);
+  for (const auto& p : points) {
+    ASSERT_EQ(p.at("policies").size(), 3U);
+    for (const auto& row : p.at("policies"))
+      EXPECT_LE(p.at("policies").at(0).at("mean_latency_ms").get<double>(), 1.02 * row.at("mean_latency_ms").get<double>());
   }
   test::expect_one_error(narrows({"simulate", network, "--device", profile, "--for", "0s"}), 3, "--for");
 

@@ -12,12 +12,9 @@
 #include <narrows/json/profile.hpp>
 #include <narrows/partition/enumerate.hpp>
 #include <narrows/profile/measure.hpp>
-#include <narrows/schedule/policies/best_candidate.hpp>
-#include <narrows/schedule/policies/cloud_only.hpp>
-#include <narrows/schedule/policies/device_only.hpp>
-#include <narrows/schedule/policies/joint.hpp>
 
 #include "files.hpp"
+#include "policies.hpp"
 #include "session.hpp"
 
 namespace narrows::tool {
@@ -84,11 +81,13 @@ void add_planning(CLI::App& app, planning_options& how, const std::string& limit
       }
     },
     "a bound to keep: latency=50ms, device=20ms, server=5ms, bytes=20000, throughput=30 (per second), agreement=0.98")->type_name("METRIC=BOUND")->group(group);
-  app.add_option("--policy", how.policy, "joint takes the best candidate by --objective and does not change it for little; best takes the best anew each time")
-    ->check(CLI::IsMember({"joint", "best", "device-only", "cloud-only"}))->type_name("joint|best|device-only|cloud-only")->capture_default_str()->group(group);
+  app.add_option("--policy", how.policy, "joint takes the best candidate by --objective and does not change it for little; best takes the best anew each time; planned-once keeps the best for --bandwidth and --rtt; the others are baselines: " + fmt::format("{}", fmt::join(policy_names().begin() + 3, policy_names().end(), ", ")))
+    ->check(CLI::IsMember(policy_names()))->type_name("NAME")->capture_default_str()->group(group);
   app.add_option("--device", how.device, "profile of the device, from 'narrows profile' [measured now]")->type_name("FILE")->group(group);
   app.add_option("--cloud", how.cloud, "profile of the cloud [this device's times divided by --server-speedup]")->type_name("FILE")->group(group);
   app.add_option("--server-speedup", how.speedup, "how many times as fast the cloud is taken to be, without --cloud")
+    ->check(CLI::Range(0.001, 100000.0))->type_name("X")->capture_default_str()->group(group);
+  app.add_option("--device-slower", how.device_slower, "how many times as long the device takes as its profile says")
     ->check(CLI::Range(0.001, 100000.0))->type_name("X")->capture_default_str()->group(group);
   app.add_option("--accuracy", how.accuracy, "agreement per cut and width, from 'narrows calibrate' [unknown]")->type_name("FILE")->group(group);
   add_parsed(app, "--bandwidth", how.bandwidth, parse_bit_rate, "a rate such as 5Mbit or 800kbit", "of the link, each way [50Mbit; run: 5Gbit on loopback, then, unless this or --rtt is given, link and machines as the answers show]")->type_name("RATE")->group(group);
@@ -102,13 +101,7 @@ objective objective_of(const planning_options& how)
   return goal;
 }
 
-any_policy policy_of(const planning_options& how)
-{
-  if (how.policy == "device-only") return device_only{};
-  if (how.policy == "cloud-only") return cloud_only{};
-  if (how.policy == "best") return best_candidate(objective_of(how));
-  return joint(objective_of(how));
-}
+any_policy policy_of(const planning_options& how) { return policy_named(how.policy, objective_of(how), link_of(how, false)); }
 
 link_state link_of(const planning_options& how, bool loopback)
 {
@@ -191,6 +184,9 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   auto all = enumerate_candidates(*m.network, cuts, from, make);
   if (!all) return unexpected(std::move(all).error());
   p.candidates = std::move(all).value();
+  for (auto& n : p.device.layers.nodes)
+    n.seconds = {n.seconds.median_s * how.device_slower, n.seconds.p5_s * how.device_slower, n.seconds.p95_s * how.device_slower};
+  for (auto& c : p.candidates) c.cost.device_s *= how.device_slower, c.cost.encode_s *= how.device_slower;
   if (p.candidates.empty()) return error(errc::bad_cut, m.name + ": no plan is possible with these widths and codecs");
   return p;
 }

@@ -27,6 +27,7 @@ struct planning_options {
   std::string cloud;                           ///< empty: this device, `speedup` times as fast
   std::string accuracy;                        ///< empty: nothing is known of it
   double speedup = 1;
+  double device_slower = 1;                    ///< so many times as slow as its profile
   std::optional<bit_rate> bandwidth;
   std::optional<std::chrono::duration<double>> rtt;
 };

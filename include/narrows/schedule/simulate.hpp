@@ -21,6 +21,7 @@ namespace narrows {
 
 struct simulate_options {
   double seconds = 60;      ///< how long requests are made
+  std::size_t requests = 0; ///< and at most so many; 0: no bound
   double every_s = 0;       ///< one request begins in this time, but never before the last one has ended
   double noise = 0;         ///< each transfer is so much faster or slower, as a share of its rate, evenly drawn
   double probe_every_s = 0; ///< a probe crosses where nothing else did for so long; 0: none
@@ -33,6 +34,7 @@ struct simulated_request {
   double at_s = 0;
   std::size_t candidate = 0;
   double latency_s = 0;     ///< as it turned out; infinite where the link was down and never came back
+  double period_s = 0;      ///< of a pipeline under this plan, by its true costs
   double regret = 0;        ///< the share by which the best candidate for the true conditions of the moment is better
   bool feasible = true;     ///< the plan kept the limits, by its true costs
 };
@@ -88,7 +90,7 @@ struct simulation {
 
   simulation out;
   std::uint64_t epoch = 0;
-  for (double now = 0; now < how.seconds;) {
+  for (double now = 0; now < how.seconds && (how.requests == 0 || out.requests.size() < how.requests);) {
     const plan& chosen = s.next(now);
     out.switches += epoch != 0 && chosen.epoch != epoch ? 1 : 0;
     epoch = chosen.epoch;
@@ -101,6 +103,7 @@ struct simulation {
     simulated_request r;
     r.at_s = now;
     r.candidate = static_cast<std::size_t>(&c - s.candidates().data());
+    r.period_s = fair.period();
     r.feasible = !(goal.missed(fair) > 0);
     // A plan that misses a limit which another keeps has lost, whatever it gained.
     r.regret = !r.feasible && best.missed == 0 ? 1 : goal.gain(fair, best.cost);

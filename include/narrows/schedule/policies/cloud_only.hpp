@@ -1,47 +1,50 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string_view>
 
-#include <narrows/partition/cost.hpp>
+#include <narrows/schedule/choose_best.hpp>
+#include <narrows/schedule/objective.hpp>
 #include <narrows/schedule/policy.hpp>
 
 namespace narrows {
 
-/// Everything on the server: the input crosses without loss (as the file it came in, as 8-bit pixels, or as floats),
-/// in whichever of these forms is soonest answered over the link as it is.
+/// Everything on the server: the input crosses as the file it came in, as 8-bit pixels, or as floats, in whichever of these
+/// forms is best by an objective over the link as it is: by default the soonest answered.
 class cloud_only {
 public:
   static constexpr std::string_view name = "cloud-only";
 
-  /// Infeasible where no candidate sends the input, or the link is down; the one with the least device time stands in.
+  cloud_only() = default;
+  explicit cloud_only(const objective& goal) : goal_(goal) {}
+
+  /// Infeasible where no candidate sends the input (the one with the least device time stands in), none that does keeps the
+  /// limits, or the link is down.
   [[nodiscard]] decision choose(std::span<const candidate> from, const observation& seen) const noexcept
   {
-    std::size_t best = from.size(), least = 0;
-    double soonest = 0;
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      if (from[i].cost.device_load() < from[least].cost.device_load()) least = i;
-      if (from[i].where != placement::cloud || !sends_input_whole(from[i])) continue;
-      const double latency = evaluate(from[i], seen.link).latency();
-      if (best == from.size() || latency < soonest) {
-        best = i;
-        soonest = latency;
-      }
+    if (std::none_of(from.begin(), from.end(), sends_input_whole)) {
+      const auto least = std::min_element(from.begin(), from.end(),
+        [](const candidate& a, const candidate& b) { return a.cost.device_load() < b.cost.device_load(); });
+      return {static_cast<std::size_t>(least - from.begin()), false, "infeasible: no plan sends the input; this one uses the device least"};
     }
-    if (best == from.size()) return {least, false, "infeasible: no plan sends the input; this one uses the device least"};
-    if (!seen.link.is_up()) return {best, false, "infeasible: the link is down"};
-    return {best, true, "everything runs on the server"};
+    const ranked best = choose_best(from, goal_, seen, sends_input_whole);
+    if (!seen.link.is_up()) return {best.index, false, "infeasible: the link is down"};
+    return best.missed > 0 ? decision_of(best, goal_) : decision{best.index, true, "everything runs on the server"};
   }
+  [[nodiscard]] const objective& goal() const noexcept { return goal_; }
 
 private:
   [[nodiscard]] static bool sends_input_whole(const candidate& c) noexcept
   {
-    for (const auto& how : c.what.codings)
-      if (how.coded_as != codec::raw && how.coded_as != codec::pixels && how.coded_as != codec::image) return false;
-    return true;
+    return c.where == placement::cloud && std::all_of(c.what.codings.begin(), c.what.codings.end(), [](const coding& how) {
+      return how.coded_as == codec::raw || how.coded_as == codec::pixels || how.coded_as == codec::image;
+    });
   }
+
+  objective goal_;
 };
 static_assert(scheduling_policy<cloud_only>);
 
