@@ -64,7 +64,7 @@ TEST(Planning, ProfilesPlansAndSimulates)
     EXPECT_THAT(r.out, HasSubstr("device-only"));
   }
   auto sweep = simulate;
-  sweep.insert(sweep.end(), {"json", "--trace", "sweep", "--to", "200kbit", "--steps", "4", "--requests", "30", "--for", "1h", "--device-slower", "10", "--pixels", "--policy", "joint,device-only,dads"});
+  sweep.insert(sweep.end(), {"json", "--trace", "sweep", "--to", "200kbit", "--steps", "4", "--requests", "30", "--for", "3600s", "--device-slower", "10", "--pixels", "--policy", "joint,device-only,dads"});
   const auto swept = narrows(sweep);
   ASSERT_EQ(swept.code, 0) << swept.err;
   const auto points = json::parse(swept.out).at("points");
