@@ -10,6 +10,9 @@ them is kept.
   tools/measure.py neon          cycles of the NEON kernels in llvm-mca's models of two ARM cores (a minute; needs no build, but an
                                  AArch64 compiler, tools/setup --more, and llvm-mca, Debian's llvm-19)
   tools/measure.py compile       what the headers of pack cost a translation unit that includes them (five minutes, no build)
+  tools/measure.py policies      ours beside every published policy, simulated by profiles and calibrations (ten minutes, and the
+                                 profiles and calibrations first where build/measurements does not have them yet)
+  tools/measure.py live          the same by real processes over a shaped link; needs root (an hour; --points N: only the first so many)
   tools/measure.py plots         measures nothing: draws the figures of docs/kernels.md from its tables, as `kernels` and `codecs` do
 
 Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but `low-widths`, and the models and photographs in
@@ -26,10 +29,14 @@ import statistics
 import subprocess
 import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent / "evaluate"))
+
 import codec_tables
+import live
 import measure_compile
 import measure_neon
 import measure_plots
+import policies
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 IMAGENET = ["--resize", "256", "--crop", "224"]
@@ -209,10 +216,35 @@ def codecs(how):
     return codec_tables.section(sizes, speeds, f'{processor()}; {output_of(["g++", "--version"]).splitlines()[0]}')
 
 
+def evaluation_inputs(how):
+    """Folders of profiles and calibrations of the networks, made where they are not there yet."""
+    program, models = str(how.build / "bin/narrows"), how.shared / "models/imagenet"
+    profiles, calibrations = ROOT / "build/measurements/profiles", ROOT / "build/measurements/calibrations"
+    profiles.mkdir(parents=True, exist_ok=True)
+    for network in NETWORKS:
+        if not (profiles / f"{network}.json").exists():
+            output_of([program, "profile", str(models / f"{network}.onnx"), "--write", str(profiles / f"{network}.json"), "-o", "table"])
+        calibrated(how, network)
+    return models, profiles, calibrations
+
+
+def policies_section(how):
+    models, profiles, calibrations = evaluation_inputs(how)
+    return policies.section(how.build / "bin/narrows", models, profiles, calibrations, NETWORKS, ROOT / "docs")
+
+
+def live_section(how):
+    _, _, calibrations = evaluation_inputs(how)
+    rows = live.measure(how.build, NETWORKS, calibrations, live.GRID[:how.points], ROOT / "build/measurements/live/rows.jsonl")
+    return live.section(rows)
+
+
 # What makes each section, the document that holds it and that document's title.
 SECTIONS = {
     "low-widths": (low_widths, "measurements.md", "Measurements"),
     "executor": (executor, "measurements.md", "Measurements"),
+    "policies": (policies_section, "measurements.md", "Measurements"),
+    "live": (live_section, "measurements.md", "Measurements"),
     "kernels": (kernels, "kernels.md", "Kernels"),
     "codecs": (codecs, "kernels.md", "Kernels"),
     "neon": (measure_neon.neon, "kernels.md", "Kernels"),
@@ -226,6 +258,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
     parser.add_argument("--document", type=pathlib.Path, help="instead of the section's own")
+    parser.add_argument("--points", type=int, help="of `live`: so many of its points")
     how = parser.parse_args()
     make, file, title = SECTIONS.get(how.section, (None, "kernels.md", ""))
     document = how.document or ROOT / "docs" / file

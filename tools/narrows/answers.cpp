@@ -139,6 +139,7 @@ result<void> answer_book::add(const outcome& o)
     sum_.ms.total += o.ms.total, sum_.ms.device += o.ms.device, sum_.ms.encode += o.ms.encode;
     sum_.ms.link += o.ms.link, sum_.ms.decode += o.ms.decode, sum_.ms.server += o.ms.server;
     totals_.push_back(o.ms.total);
+    if (o.predicted_ms && o.from != "fallback" && o.ms.total > 0) prediction_errors_.push_back(std::abs(*o.predicted_ms / o.ms.total - 1));
   }
   if (!how_.save_folder.empty())
     for (std::size_t i = 0; i < o.outputs.size(); ++i) {
@@ -162,6 +163,7 @@ result<void> answer_book::add(const outcome& o)
     row["source"] = o.failure ? "error" : std::string(o.from);
     row["bytes_sent"] = o.bytes_sent;
     row["latency_ms"] = spent_json(o.ms);
+    if (o.predicted_ms) row["predicted_ms"] = number(*o.predicted_ms);
     if (o.how) row["plan"] = to_json(*how_.network->network, *o.how);
     if (o.float_first) row["float_class"] = *o.float_first;
     if (o.file_bytes > 0) row["file_bytes"] = o.file_bytes;
@@ -228,6 +230,10 @@ exit_code answer_book::finish()
   const spent mean{per(sum_.ms.total), per(sum_.ms.device), per(sum_.ms.encode), per(sum_.ms.link), per(sum_.ms.decode), per(sum_.ms.server)};
   std::sort(totals_.begin(), totals_.end());
   const double median = totals_.empty() ? 0 : totals_[totals_.size() / 2];
+  std::sort(prediction_errors_.begin(), prediction_errors_.end());
+  std::optional<double> off, seconds;
+  if (!prediction_errors_.empty()) off = prediction_errors_[prediction_errors_.size() / 2];
+  if (began_) seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - *began_).count();
   const auto maybe = [](bool known, std::size_t n) { return known ? json(n) : json(); };
   const auto& g = *how_.network->network;
 
@@ -239,7 +245,7 @@ exit_code answer_book::finish()
       {"agreement", maybe(sum_.compared > 0, sum_.agreeing)}, {"bytes_per_input", per(sum_.bytes)}, {"fallback", sum_.fallback}, {"errors", sum_.errors},
       {"labelled", sum_.labelled}, {"compared", sum_.compared}, {"remote", sum_.remote}, {"local", sum_.local}, {"float32_bytes_per_input", per(sum_.float32)},
       {"file_bytes_per_input", sum_.pictures > 0 ? json(sum_.file / static_cast<double>(sum_.pictures)) : json()},
-      {"latency_ms", spent_json(mean)}, {"median_ms", median}};
+      {"latency_ms", spent_json(mean)}, {"median_ms", median}, {"prediction_error", off ? json(*off) : json()}, {"seconds", seconds ? json(*seconds) : json()}};
     fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
   } else if (how_.format == output_format::table) {
     const auto share = [](std::size_t n, std::size_t of) { return fmt::format("{} of {} ({:.1f} %)", n, of, 100.0 * static_cast<double>(n) / static_cast<double>(of)); };
@@ -265,6 +271,7 @@ exit_code answer_book::finish()
       if (sum_.bytes > 0)
         parts += fmt::format(" + encode {} + link {} + decode {} + server {}", ms_text(mean.encode), ms_text(mean.link), ms_text(mean.decode), ms_text(mean.server));
       fmt::print("time        {} ms per input (median {}): {}\n", ms_text(mean.total), ms_text(median), parts);
+      if (off) fmt::print("predicted   each to {:.1f} % of its time (median)\n", *off * 100);
     }
   }
   return first_failure_ ? exit_code_of(*first_failure_) : exit_code::ok;

@@ -44,6 +44,7 @@ struct outcome {
   std::optional<int> float_first;                    ///< class index of the float, uncut answer
   std::optional<narrows::error> failure;
   std::optional<plan> how;                           ///< where plans differ from request to request
+  std::optional<double> predicted_ms;                ///< what the policy expected when it chose
 };
 
 /// The k largest values with their positions, largest first; equals by position; NaN counts as smallest.
@@ -70,6 +71,8 @@ public:
 
   /// Plan for the JSON head.
   void planned(const plan& p) { plan_ = p; }
+  /// From here on the wall clock counts, for the summary's answers per second.
+  void began() { began_ = std::chrono::steady_clock::now(); }
   /// A line between the answers of a table; other forms have no place for it.
   void remark(const std::string& line);
   /// Prints, counts and, where asked, saves one outcome. Errors: io_error from saving.
@@ -91,6 +94,8 @@ private:
   std::optional<plan> plan_;
   counters sum_;
   std::vector<double> totals_;
+  std::vector<double> prediction_errors_;              ///< |predicted / measured - 1|
+  std::optional<std::chrono::steady_clock::time_point> began_;
   std::optional<errc> first_failure_;
   nlohmann::ordered_json results_ = nlohmann::ordered_json::array();
   std::optional<table> table_;

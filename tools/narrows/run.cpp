@@ -99,6 +99,8 @@ public:
     if (probing_ == 0 && next == 0 && link.peer() && scheduler_->wants_probe()) next = short_probe;
     if (next > 0 && link.begin_probe(next, std::chrono::seconds(2))) probing_ = last_probe_ = next;
   }
+  /// Of the plan given last, as things are believed to be.
+  [[nodiscard]] std::optional<double> predicted_ms() const { return scheduler_ ? std::optional(scheduler_->predicted().latency() * 1e3) : std::nullopt; }
   [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
   [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
 
@@ -117,6 +119,7 @@ struct in_flight_request {
   std::size_t number;
   plan how;
   loaded_request in;
+  std::optional<double> predicted_ms;
   std::string switched;   // to which plan and why, where it is another than that of the request before
 };
 
@@ -270,10 +273,12 @@ exit_code run(const run_command& options)
       if (options.explain && options.batch.format != output_format::table) fmt::print(stderr, "narrows: {}\n", r.switched);
     }
     if (plans->varies()) o.how = std::move(r.how);
+    o.predicted_ms = r.predicted_ms;
     if (interrupted.seen() && o.failure && o.failure->code == errc::cancelled) return;
     if (auto added = book.add(o); !added) trouble = report(added.error());
   };
 
+  book.began();
   auto due = clock_type::now();
   auto epoch = first.epoch;
   for (std::size_t i = 0; i < work->requests() && !interrupted.seen() && trouble == exit_code::ok; ++i) {
@@ -292,7 +297,7 @@ exit_code run(const run_command& options)
       if (auto added = book.add(o); !added) trouble = report(added.error());
       continue;
     }
-    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), {}};
+    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), plans->predicted_ms(), {}};
     if (std::exchange(epoch, r.how.epoch) != r.how.epoch) r.switched = "from here on: " + plans->why(g);
     std::vector<tensor_view> views;
     for (const auto& t : r.in.inputs) views.push_back(t.values.view());

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A link of a stated rate and round trip between two network namespaces, and a processor slowed by a quota. Both need root."""
+import contextlib
+import os
+import pathlib
+import subprocess
+import uuid
+
+EDGE, CLOUD = "10.77.0.1", "10.77.0.2"
+QUOTA = pathlib.Path("/sys/fs/cgroup/cpu")
+PERIOD_US = 10000
+
+
+class Link:
+    """Two namespaces with one address each and narrows_shaper between them; `with` takes them away again."""
+
+    def __init__(self, shaper, bits_per_s, rtt_s):
+        tag = uuid.uuid4().hex[:6]
+        self.edge, self.cloud = f"nrw{tag}e", f"nrw{tag}c"
+        self.shaper = None
+        self.program = str(shaper)
+        self.start = (bits_per_s, rtt_s)
+
+    def __enter__(self):
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.__exit__)
+            for name in (self.edge, self.cloud):
+                subprocess.run(["ip", "netns", "add", name], check=True)
+            self.shaper = subprocess.Popen([self.program, self.edge, self.cloud, *self._settings(*self.start)], stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE, text=True)
+            if self.shaper.stdout.readline() != "ready\n":
+                raise RuntimeError("narrows_shaper did not start: it needs root, and /dev/net/tun")
+            for name, own in ((self.edge, EDGE), (self.cloud, CLOUD)):
+                for command in (["addr", "add", f"{own}/24", "dev", "nrw0"], ["link", "set", "nrw0", "up"], ["link", "set", "lo", "up"]):
+                    subprocess.run(["ip", "-n", name, *command], check=True)
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        if self.shaper:
+            self.shaper.stdin.close()
+            self.shaper.wait(10)
+        for name in (self.edge, self.cloud):
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def _settings(bits_per_s, rtt_s):
+        return f"{bits_per_s:.0f}", f"{rtt_s / 2 * 1e6:.0f}"
+
+    def set(self, bits_per_s, rtt_s):
+        """From now on; half the round trip is each way's delay."""
+        self.shaper.stdin.write(" ".join(self._settings(bits_per_s, rtt_s)) + "\n")
+        self.shaper.stdin.flush()
+
+    def inside(self, name, command):
+        return ["ip", "netns", "exec", name, *command]
+
+
+@contextlib.contextmanager
+def slowed(times):
+    """Gives a function for Popen's preexec_fn: what it starts gets 1/times of one processor's time, in slices of PERIOD_US or more."""
+    if times == 1:
+        yield None
+        return
+    group = QUOTA / f"narrows-{uuid.uuid4().hex[:6]}"
+    group.mkdir()
+    try:
+        period = max(PERIOD_US, round(1000 * times))   # a quota is at least a millisecond
+        (group / "cpu.cfs_period_us").write_text(str(period))
+        (group / "cpu.cfs_quota_us").write_text(str(round(period / times)))
+        yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
+    finally:
+        group.rmdir()
