@@ -10,6 +10,7 @@ them is kept.
   tools/measure.py neon          cycles of the NEON kernels in llvm-mca's models of two ARM cores (a minute; needs no build, but an
                                  AArch64 compiler, tools/setup --more, and llvm-mca, Debian's llvm-19)
   tools/measure.py compile       what the headers of pack cost a translation unit that includes them (five minutes, no build)
+  tools/measure.py planning      how long planning takes on the networks of the zoo, and how far HPA is from the exact plan (a minute)
   tools/measure.py policies      ours beside every published policy, simulated by profiles and calibrations (ten minutes, and the
                                  profiles and calibrations first where build/measurements does not have them yet)
   tools/measure.py live          the same by real processes over a shaped link; needs root (an hour; --points N: only the first so many)
@@ -216,6 +217,32 @@ def codecs(how):
     return codec_tables.section(sizes, speeds, f'{processor()}; {output_of(["g++", "--version"]).splitlines()[0]}')
 
 
+def planning(how):
+    runs = json.loads(output_of([str(how.build / "bin/narrows_bench_planning"), "--benchmark_format=json", "--benchmark_repetitions=7",
+                                 "--benchmark_min_time=0.02", "--benchmark_enable_random_interleaving=true"]))["benchmarks"]
+    took, counted = collections.defaultdict(list), {}
+    for run in runs:
+        if run["run_type"] == "iteration":
+            task, network = run["name"].split("/")[:2]
+            took[task, network].append(run["cpu_time"])
+            counted.setdefault(network, {}).update({k: v for k, v in run.items() if k in ("nodes", "pieces", "candidates") or k.startswith("gap")})
+    text = f"""## Planning
+
+Median of 7 interleaved repetitions, {processor()}, one thread. Node times are assumed: multiply-adds at 2, 20 and 200 GMAC/s on device, edge and cloud, and 20 us for
+each node; links of 50 Mbit/s and 2 ms, then 10 Mbit/s and 30 ms; two tiers: 10 Mbit/s and 20 ms. *Re-plan*: what `joint` takes to choose among the candidates that none
+dominates, of every single-tensor cut, 6 widths and 4 codecs. *Gap*: by how much longer the plan of HPA takes than the exact one, with floats and pixels crossing as in D3.
+Made again by `tools/measure.py planning`.
+
+| network | nodes | min-cut, us | three tiers, us | HPA, us | gap of HPA | envelope: pieces | look-up, ns | candidates | re-plan, us |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+    for network, c in counted.items():
+        us = {task: statistics.median(took[task, network]) for task in ("min_cut", "three_tiers", "hpa", "envelope", "replan")}
+        text += (f"| {network} | {c['nodes']:.0f} | {us['min_cut']:.1f} | {us['three_tiers']:.1f} | {us['hpa']:.1f} | {c['gap_percent']:.0f} % | {c['pieces']:.0f} | "
+                 f"{us['envelope'] * 1e3:.0f} | {c['candidates']:.0f} | {us['replan']:.2f} |\n")
+    return text
+
+
 def evaluation_inputs(how):
     """Folders of profiles and calibrations of the networks, made where they are not there yet."""
     program, models = str(how.build / "bin/narrows"), how.shared / "models/imagenet"
@@ -243,6 +270,7 @@ def live_section(how):
 SECTIONS = {
     "low-widths": (low_widths, "measurements.md", "Measurements"),
     "executor": (executor, "measurements.md", "Measurements"),
+    "planning": (planning, "measurements.md", "Measurements"),
     "policies": (policies_section, "measurements.md", "Measurements"),
     "live": (live_section, "measurements.md", "Measurements"),
     "kernels": (kernels, "kernels.md", "Kernels"),

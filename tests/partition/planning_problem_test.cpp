@@ -13,6 +13,7 @@
 #include <narrows/graph/cut.hpp>
 #include <narrows/partition/candidate_of.hpp>
 #include <narrows/partition/enumerate.hpp>
+#include <narrows/graph/zoo/squeezenet.hpp>
 #include <narrows/partition/min_cut.hpp>
 
 #include "graph/graphs.hpp"
@@ -153,7 +154,8 @@ std::shared_ptr<const graph> branching()
 
 TEST(ProblemFromGraph, PricesPlansAsCandidatesAreCosted)
 {
-  for (const auto& g : {test::small_network(), branching()}) {
+  // The last has weights of which only the shape is known.
+  for (const auto& g : {test::small_network(), branching(), *zoo::squeezenet1_1(64)}) {
     machine_profile device, server;
     device.layers = assumed_node_times(*g, 1e8, 30e-6);
     server.layers = assumed_node_times(*g, 1e10, 7e-6);

@@ -78,7 +78,7 @@ struct problem_options {
   std::vector<bool> reads(g.nodes().size());
   for (std::size_t i = 0; i < g.values().size(); ++i) {
     const auto& v = g.values()[i];
-    if (v.constant || v.consumers.empty()) continue;
+    if (v.is_constant || v.consumers.empty()) continue;
     planning_tensor made;
     made.name = v.name;
     if (v.producer) made.producer = index(*v.producer);
