@@ -236,7 +236,7 @@ Made again by `tools/measure.py planning`.
 | network | nodes | min-cut, us | three tiers, us | HPA, us | gap of HPA | envelope: pieces | look-up, ns | candidates | re-plan, us |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
-    for network, c in counted.items():
+    for network, c in sorted(counted.items(), key=lambda item: item[1]["nodes"]):
         us = {task: statistics.median(took[task, network]) for task in ("min_cut", "three_tiers", "hpa", "envelope", "replan")}
         text += (f"| {network} | {c['nodes']:.0f} | {us['min_cut']:.1f} | {us['three_tiers']:.1f} | {us['hpa']:.1f} | {c['gap_percent']:.0f} % | {c['pieces']:.0f} | "
                  f"{us['envelope'] * 1e3:.0f} | {c['candidates']:.0f} | {us['replan']:.2f} |\n")

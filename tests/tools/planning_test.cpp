@@ -85,5 +85,36 @@ TEST(Planning, ProfilesPlansAndSimulates)
   test::expect_one_error(narrows({"plan", network, "--device", profile}), 3, "not JSON");
 }
 
+TEST(Planning, PlansOverThreeTiersNoWorseThanOverFewer)
+{
+  const std::vector<std::string> command{"plan", "zoo:squeezenet1_1", "--device", "", "--device-slower", "20", "--edge-speedup", "10", "--server-speedup", "100", "--bandwidth", "50Mbit",
+    "--rtt", "2ms", "--backbone", "10Mbit", "--backbone-rtt", "30ms", "--pixels", "--bits", "4,8", "--codec", "raw,runs", "-o"};
+  const test::scratch folder;
+  const auto profile = folder / "squeezenet.json";
+  ASSERT_EQ(narrows({"profile", "zoo:squeezenet1_1", "--repeats", "1", "--write", profile, "-o", "table"}).code, 0);
+  for (const std::string goal : {"latency", "throughput"}) {
+    auto asked = command;
+    asked[3] = profile;
+    asked.insert(asked.end(), {"json", "--objective", goal});
+    const auto r = narrows(asked);
+    ASSERT_EQ(r.code, 0) << r.err;
+    const auto plans = json::parse(r.out).at("plans");
+    ASSERT_EQ(plans.size(), 7U);
+    EXPECT_EQ(plans.at(0).at("plan"), "three tiers");
+    for (const auto& p : plans) {
+      if (goal == "latency") EXPECT_LE(plans.at(0).at("latency_ms").get<double>(), p.at("latency_ms").get<double>()) << p;
+      else EXPECT_GE(plans.at(0).at("throughput_per_s").get<double>() * 1.001, p.at("throughput_per_s").get<double>()) << p;
+    }
+    EXPECT_EQ(plans.at(4).at("bytes"), json({0, 0})) << "the device alone sends nothing";
+    EXPECT_GT(plans.at(6).at("bytes").at(1).get<double>(), 0) << "the cloud alone needs the picture";
+  }
+  auto table = command;
+  table[3] = profile;
+  table.push_back("table");
+  EXPECT_THAT(narrows(table).out, HasSubstr("HPA"));
+  table.insert(table.end(), {"--limit", "latency=5ms"});
+  test::expect_one_error(narrows(table), 3, "--limit");
+}
+
 }  // namespace
 }  // namespace narrows

@@ -80,7 +80,7 @@ inline void add_engine(CLI::App& app, engine_options& e)
     ->check(CLI::Range(1, 256))->type_name("N")->capture_default_str();
 }
 
-inline void add_model(CLI::App& app, std::string& model) { app.add_option("MODEL", model, "ONNX file")->required()->type_name(""); }
+inline void add_model(CLI::App& app, std::string& model) { app.add_option("MODEL", model, "ONNX file, or zoo:NAME for a published network with seeded weights; a NAME that is not known lists them")->required()->type_name(""); }
 
 inline void add_preprocessing(CLI::App& app, preprocessing& how)
 {

@@ -6,9 +6,7 @@
 
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
-#include <narrows/graph/fuse.hpp>
 #include <narrows/graph/op_names.hpp>
-#include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/version.hpp>
 
@@ -163,21 +161,9 @@ void print_table(const model& m, const std::vector<cut>& cuts)
     std::any_of(cuts.begin(), cuts.end(), [](const cut& c) { return c.tensors.size() > 1; }) ? "s" : "");
 }
 
-// A model file, or a network of the zoo: its shapes are all that is looked at here, so it needs no weights.
-result<model> open_file_or_zoo(const std::string& named)
-{
-  const std::string_view prefix = "zoo:";
-  if (!named.starts_with(prefix)) return open_model(named);
-  auto built = zoo::make(std::string_view(named).substr(prefix.size()));
-  if (!built) return unexpected(std::move(built).error());
-  auto fused = fuse(**built);
-  if (!fused) return unexpected(std::move(fused).error());
-  return model{named, "", std::move(*fused), parameters(**built)};
-}
-
 exit_code inspect(const inspect_options& options)
 {
-  auto m = open_file_or_zoo(options.model);
+  auto m = open_model(options.model, zoo_weights::shapes);
   if (!m) return report(m.error());
   const auto& g = *m->network;
   std::vector<cut> cuts;
@@ -219,7 +205,6 @@ void add_inspect(CLI::App& program, action& chosen)
   auto options = std::make_shared<inspect_options>();
   auto* app = add_command(program, chosen, "inspect", "List a network's nodes, shapes and costs, and every place to cut it", options, inspect);
   add_model(*app, options->model);
-  app->get_option("MODEL")->description("ONNX file, or zoo:NAME for a published network; a NAME that is not known lists them");
   add_output(*app, options->format);
   app->add_flag("--dot", options->dot, "print the graph for Graphviz instead; bold arrows are cuts of one tensor");
   app->add_option("--tensors", options->tensors, "list cuts of up to N crossing tensors")->check(CLI::Range(1, 8))->type_name("N")->capture_default_str();

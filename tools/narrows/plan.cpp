@@ -16,6 +16,7 @@
 
 #include "planner.hpp"
 #include "session.hpp"
+#include "tiers.hpp"
 
 namespace narrows::tool {
 
@@ -26,6 +27,7 @@ using json = nlohmann::ordered_json;
 struct plan_command {
   std::string model;
   planning_options choice;
+  tier_options tiers;
   engine_options engine;
   std::vector<int> bits;
   std::vector<std::string> codecs;
@@ -62,6 +64,7 @@ exit_code make(const plan_command& options)
   pictures.file_bytes = options.file_bytes;
   auto made = planning::make(*m, options.choice, options.engine, options.bits, options.codecs, pictures);
   if (!made) return report(made.error());
+  if (options.tiers.asked_for()) return plan_tiers(*m, *made, options.choice, options.tiers, options.bits, options.codecs, options.pixels, options.format);
   const auto& g = *m->network;
   const auto link = link_of(options.choice, false);
   const auto& all = made->candidates;
@@ -147,6 +150,7 @@ void add_plan(CLI::App& program, action& chosen)
   auto* app = add_command(program, chosen, "plan", "Predict every plan's cost over a link, and choose one", options, make);
   add_model(*app, options->model);
   add_planning(*app, options->choice, "--limit,--require");
+  add_tiers(*app, options->tiers);
   app->add_option("--bits", options->bits, "widths to consider [8; with --accuracy 2,3,4,5,6,8]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
   app->add_option("--codec", options->codecs, "codecs to consider [all but lz4 and zstd, which not every cloud has]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   app->add_flag("--pixels", options->pixels, "inputs are pictures: their 8-bit pixels may be sent");

@@ -53,16 +53,6 @@ result<nlohmann::json> json_of(const std::string& file)
   return parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file);
 }
 
-result<machine_profile> profile_of(const std::string& file, const model& m)
-{
-  const auto parsed = json_of(file);
-  if (!parsed) return parsed.error();
-  auto p = machine_profile_from_json(*parsed, file);
-  if (!p) return p;
-  if (auto fits = check(p->layers, m); !fits) return error(fits.error().code, file + ": " + fits.error().what);
-  return p;
-}
-
 }  // namespace
 
 void add_planning(CLI::App& app, planning_options& how, const std::string& limit_option)
@@ -92,6 +82,24 @@ void add_planning(CLI::App& app, planning_options& how, const std::string& limit
   app.add_option("--accuracy", how.accuracy, "agreement per cut and width, from 'narrows calibrate' [unknown]")->type_name("FILE")->group(group);
   add_parsed(app, "--bandwidth", how.bandwidth, parse_bit_rate, "a rate such as 5Mbit or 800kbit", "of the link, each way [50Mbit; run: 5Gbit on loopback, then, unless this or --rtt is given, link and machines as the answers show]")->type_name("RATE")->group(group);
   add_parsed(app, "--rtt", how.rtt, parse_duration, "a time such as 20ms", "round trip of the link [10ms; run: 0.2ms on loopback, then as the answers show]")->type_name("TIME")->group(group);
+}
+
+result<machine_profile> profile_of(const std::string& file, const model& m)
+{
+  const auto parsed = json_of(file);
+  if (!parsed) return parsed.error();
+  auto p = machine_profile_from_json(*parsed, file);
+  if (!p) return p;
+  if (auto fits = check(p->layers, m); !fits) return error(fits.error().code, file + ": " + fits.error().what);
+  return p;
+}
+
+machine_profile scaled(machine_profile p, double times)
+{
+  for (auto& n : p.layers.nodes) n.seconds = {n.seconds.median_s * times, n.seconds.p5_s * times, n.seconds.p95_s * times};
+  for (auto& c : p.codecs.entries)
+    for (double* s : {&c.encode_per_call_s, &c.encode_per_value_s, &c.decode_per_call_s, &c.decode_per_value_s}) *s *= times;
+  return p;
 }
 
 objective objective_of(const planning_options& how)
@@ -141,10 +149,7 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   if (!device) return unexpected(std::move(device).error());
   p.device = std::move(device).value();
   if (how.cloud.empty()) {
-    p.cloud = p.device;
-    const double faster = 1 / how.speedup;
-    for (auto& n : p.cloud.layers.nodes) n.seconds = {n.seconds.median_s * faster, n.seconds.p5_s * faster, n.seconds.p95_s * faster};
-    for (auto& c : p.cloud.codecs.entries) c.decode_per_call_s *= faster, c.decode_per_value_s *= faster;
+    p.cloud = scaled(p.device, 1 / how.speedup);
     p.cloud.layers.repeats = 0;
   } else {
     auto cloud = profile_of(how.cloud, m);
@@ -184,8 +189,7 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   auto all = enumerate_candidates(*m.network, cuts, from, make);
   if (!all) return unexpected(std::move(all).error());
   p.candidates = std::move(all).value();
-  for (auto& n : p.device.layers.nodes)
-    n.seconds = {n.seconds.median_s * how.device_slower, n.seconds.p5_s * how.device_slower, n.seconds.p95_s * how.device_slower};
+  p.device = scaled(std::move(p.device), how.device_slower);
   for (auto& c : p.candidates) c.cost.device_s *= how.device_slower, c.cost.encode_s *= how.device_slower;
   if (p.candidates.empty()) return error(errc::bad_cut, m.name + ": no plan is possible with these widths and codecs");
   return p;

@@ -50,6 +50,11 @@ struct planning {
     const std::vector<int>& bits, const std::vector<std::string>& codecs, const picture_costs& pictures);
 };
 
+/// A profile from `narrows profile`. Errors: of the file, or a profile of another model.
+[[nodiscard]] result<machine_profile> profile_of(const std::string& file, const model& m);
+/// The profile of a machine that takes so many times as long.
+[[nodiscard]] machine_profile scaled(machine_profile p, double times);
+
 [[nodiscard]] objective objective_of(const planning_options& how);
 [[nodiscard]] any_policy policy_of(const planning_options& how);
 /// The link as given, else as assumed for `endpoint` (a fast one on loopback).

@@ -8,17 +8,44 @@
 #include <fmt/format.h>
 
 #include <narrows/exec/module.hpp>
+#include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
+#include <narrows/graph/fuse.hpp>
+#include <narrows/graph/seeded_weights.hpp>
+#include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/json/profile.hpp>
 #include <narrows/onnx/import.hpp>
+#include <narrows/onnx/sha256.hpp>
 
 #include "csv.hpp"
 #include "files.hpp"
 
 namespace narrows::tool {
 
-result<model> open_model(const std::string& file)
+namespace {
+
+result<model> open_zoo(const std::string& named, std::string_view name, zoo_weights weights)
 {
+  auto built = zoo::make(name);
+  if (!built) return unexpected(std::move(built).error());
+  const auto values = parameters(**built);
+  if (weights == zoo_weights::seeded) {
+    built = with_seeded_weights(**built, 1);
+    if (!built) return unexpected(std::move(built).error());
+  }
+  auto fused = fuse(**built);
+  if (!fused) return unexpected(std::move(fused).error());
+  // In place of a file's bytes, what tells the network and its weights from others.
+  const std::string identity = named + " seed 1";
+  return model{named, sha256_hex({reinterpret_cast<const std::uint8_t*>(identity.data()), identity.size()}), std::move(*fused), values};
+}
+
+}  // namespace
+
+result<model> open_model(const std::string& file, zoo_weights weights)
+{
+  constexpr std::string_view prefix = "zoo:";
+  if (file.starts_with(prefix)) return open_zoo(file, std::string_view(file).substr(prefix.size()), weights);
   auto m = load_onnx(file);
   if (!m) {
     auto e = std::move(m).error();

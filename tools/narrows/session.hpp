@@ -18,8 +18,11 @@
 
 namespace narrows::tool {
 
-/// Reads a model; the error's text starts with the file as the user named it.
-[[nodiscard]] result<model> open_model(const std::string& file);
+/// Whether a network of the zoo gets values for its weights, seeded ones, or is only looked at.
+enum class zoo_weights : bool { shapes, seeded };
+
+/// Reads a model, or makes the one that "zoo:NAME" names; the error's text starts with the file as the user named it.
+[[nodiscard]] result<model> open_model(const std::string& file, zoo_weights weights = zoo_weights::seeded);
 
 /// The executor module that the options ask for.
 [[nodiscard]] result<any_engine> open_engine(const engine_options& how);
