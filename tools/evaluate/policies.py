@@ -70,6 +70,8 @@ def mean(ratios):
 
 
 def figures_of(ratios):
+    if not ratios:
+        return "- | - | - | -"
     return f"{mean(ratios):.2f} | {statistics.median(ratios):.2f} | {max(ratios):.2f} | {min(ratios):.3f}"
 
 
