@@ -28,15 +28,17 @@ add_library(narrows_development INTERFACE)
 target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernels)
 
 # narrows_add_test(NAME SOURCES a.cpp... [LIBRARIES t...] [OPTIONS flag...] [TIMEOUT seconds] [LABELS l...]
-#   [OWN_KERNELS] [UNITY])
+#   [OWN_KERNELS] [UNITY] [LIGHT])
 # One executable of GoogleTest cases; ctest counts each case and each skip. UNITY compiles the sources as one translation
-# unit, for those that share much of what takes long to compile.
+# unit, for those that share much of what takes long to compile. LIGHT compiles with NARROWS_LIGHT: kernels and executor modules are
+# libraries of their own, so what is left is run once, and compiling it takes longer than running it.
+set(NARROWS_LIGHT $<$<CONFIG:Release>:-O1>)
 function(narrows_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_KERNELS;UNITY" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_KERNELS;UNITY;LIGHT" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
   add_executable(${name} ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES UNITY_BUILD ${arg_UNITY} UNITY_BUILD_BATCH_SIZE 0)
   target_link_libraries(${name} PRIVATE $<IF:$<BOOL:${arg_OWN_KERNELS}>,narrows_flags,narrows_development> ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
-  target_compile_options(${name} PRIVATE ${arg_OPTIONS})
+  target_compile_options(${name} PRIVATE $<$<BOOL:${arg_LIGHT}>:${NARROWS_LIGHT}> ${arg_OPTIONS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   # The folder of real models and photographs beside the checkout; tests say so and skip where it is absent.
   target_compile_definitions(${name} PRIVATE
