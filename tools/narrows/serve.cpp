@@ -25,6 +25,7 @@ struct serve_options {
   std::string endpoint = "tcp://127.0.0.1:5599";
   int workers = 1;
   std::size_t max_queue = 64;
+  std::size_t batch = 1;
   std::string key;
   std::string allow;
   bool plain = false;
@@ -105,6 +106,7 @@ exit_code serve(const serve_options& options)
   how.workers = options.workers;
   how.threads = options.engine.threads;
   how.max_queued = options.max_queue;
+  how.max_batch = options.batch;
   how.allow_plain = options.plain;
   how.decode_input = [&pictures](const model& m, const descriptor& what, std::span<const std::uint8_t> payload, const shape& expected) -> result<tensor> {
     const auto prepared = pictures.find(m.hash);
@@ -176,6 +178,8 @@ void add_serve(CLI::App& program, action& chosen)
   app->add_option("--bind", options->endpoint, "ZeroMQ endpoint; port 0 or * takes a free one, which is printed")->type_name("EP")->capture_default_str();
   app->add_option("--workers", options->workers, "requests run at once")->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();
   app->add_option("--max-queue", options->max_queue, "requests that may wait for a worker; more are refused")->check(CLI::Range(1, 1000000))->type_name("N")->capture_default_str();
+  app->add_option("--batch", options->batch, "waiting requests of one model and cut that are run as one; the answers are the same, and our own executors are no faster for it")
+    ->check(CLI::Range(1, 64))->type_name("N")->capture_default_str();
   add_engine(*app, options->engine);
   app->add_flag("-v,--verbose", options->verbose, "log greetings and requests too, not only what went wrong");
   const auto hop = "Middle tier of three (run the nodes up to a second cut here, and let another 'narrows serve' do the rest)";
