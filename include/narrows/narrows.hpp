@@ -33,6 +33,7 @@
 #include <narrows/pack/runs.hpp>
 #include <narrows/pack/sparse.hpp>
 #include <narrows/pack/unpack.hpp>
+#include <narrows/graph/batched.hpp>
 #include <narrows/graph/builder.hpp>
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>

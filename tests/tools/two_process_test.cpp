@@ -184,6 +184,33 @@ TEST(TwoProcesses, APolicyThatLosesItsCloudSaysWhatItDoesInstead)
   EXPECT_THAT(edge.out(), HasSubstr("errors 0"));
 }
 
+TEST(TwoProcesses, ThreeTiersGiveTheAnswersOfOneAndOutliveTheirCloud)
+{
+  const test::scratch folder;
+  ASSERT_EQ(narrows({"infer", network, pictures, "--limit", "6", "--save-output", folder / "whole"}).code, 0);
+  test::cloud_process cloud({network, "--batch", "4"});
+  test::cloud_process middle({network, "--upstream", cloud.endpoint(), "--at", "ir3.out", "--codec", "raw"});
+  ASSERT_NE(middle.endpoint(), "") << middle.program().err();
+  const auto run = [&](const std::string& to) {
+    const auto f = narrows({"run", network, pictures, "--limit", "6", "--connect", middle.endpoint(), "--at", "pool2", "--codec", "raw", "--in-flight", "3", "--fallback", "never",
+      "--save-output", folder / to, "-o", "json"});
+    EXPECT_EQ(f.code, 0) << f.err;
+    EXPECT_EQ(saved(folder / to), saved(folder / "whole")) << to;
+    return json::parse(f.out).at("results");
+  };
+  for (const auto& r : run("carried")) {
+    EXPECT_FALSE(r.at("onward").at(0).at("taken_over"));
+    EXPECT_GT(r.at("onward").at(0).at("bytes_sent"), 48 * 6 * 6 * 4);
+    EXPECT_GT(r.at("latency_ms").at("onward"), 0);
+  }
+  cloud.program().signal(SIGKILL);
+  cloud.program().wait(std::chrono::seconds(20));
+  for (const auto& r : run("taken over")) EXPECT_TRUE(r.at("onward").at(0).at("taken_over"));
+  middle.program().signal(SIGTERM);
+  EXPECT_EQ(middle.program().wait(std::chrono::seconds(20)), 0);
+  test::expect_one_error(narrows({"serve", network, "--upstream", cloud.endpoint()}), 3, "--at");
+}
+
 TEST(TwoProcesses, TheCloudStopsCleanlyWhenTold)
 {
   for (const int which : {SIGINT, SIGTERM}) {

@@ -39,6 +39,7 @@ std::vector<message> one_of_each()
     welcome{7, 1, "reference-fma", {1 << 20, 64, 8}},
     request{8, 2, 99, std::string(64, 'a'), std::chrono::milliseconds(250), {some_tensor(), raw}},
     reply{8, 99, {raw, some_tensor()}, {std::chrono::microseconds(1), std::chrono::microseconds(2), std::chrono::microseconds(3)}},
+    reply{8, 99, {}, {}, {{std::chrono::microseconds(4), std::chrono::microseconds(5), std::chrono::microseconds(6), std::chrono::microseconds(7), 8, true}, {}}},
     failure{8, errc::overloaded, "64 requests wait", 99},
     cancel{8},
     probe{9, 3000},

@@ -48,7 +48,7 @@ json number(double x) { return std::isfinite(x) ? json(x) : json(); }
 
 json spent_json(const spent& s)
 {
-  return {{"total", s.total}, {"device", s.device}, {"encode", s.encode}, {"link", s.link}, {"decode", s.decode}, {"server", s.server}};
+  return {{"total", s.total}, {"device", s.device}, {"encode", s.encode}, {"link", s.link}, {"decode", s.decode}, {"server", s.server}, {"onward", s.onward}};
 }
 
 std::string score_text(float x)
@@ -75,7 +75,7 @@ void answer_book::start()
   if (std::exchange(started_, true)) return;
   const bool labels = how_.classes->has_labels();
   if (how_.format == output_format::csv) {
-    csv_line({"input", "label", "class", "score", "name", "source", "bytes_sent", "total_ms", "device_ms", "encode_ms", "link_ms", "decode_ms", "server_ms"});
+    csv_line({"input", "label", "class", "score", "name", "source", "bytes_sent", "total_ms", "device_ms", "encode_ms", "link_ms", "decode_ms", "server_ms", "onward_ms"});
   } else if (how_.format == output_format::table) {
     for (const auto& line : how_.header) fmt::print("{}\n", line);
     if (!how_.header.empty()) fmt::print("\n");
@@ -137,7 +137,8 @@ result<void> answer_book::add(const outcome& o)
       sum_.file += static_cast<double>(o.file_bytes);
     }
     sum_.ms.total += o.ms.total, sum_.ms.device += o.ms.device, sum_.ms.encode += o.ms.encode;
-    sum_.ms.link += o.ms.link, sum_.ms.decode += o.ms.decode, sum_.ms.server += o.ms.server;
+    sum_.ms.link += o.ms.link, sum_.ms.decode += o.ms.decode, sum_.ms.server += o.ms.server, sum_.ms.onward += o.ms.onward;
+    for (const auto& h : o.hops) sum_.onward_bytes += static_cast<double>(h.bytes_sent);
     totals_.push_back(o.ms.total);
     if (o.predicted_ms && o.from != "fallback" && o.ms.total > 0) prediction_errors_.push_back(std::abs(*o.predicted_ms / o.ms.total - 1));
   }
@@ -164,6 +165,12 @@ result<void> answer_book::add(const outcome& o)
     row["bytes_sent"] = o.bytes_sent;
     row["latency_ms"] = spent_json(o.ms);
     if (o.predicted_ms) row["predicted_ms"] = number(*o.predicted_ms);
+    if (!o.hops.empty()) {
+      auto hops = json::array();
+      for (const auto& h : o.hops)
+        hops.push_back({{"encode", h.encode}, {"link", h.link}, {"decode", h.decode}, {"server", h.server}, {"bytes_sent", h.bytes_sent}, {"taken_over", h.taken_over}});
+      row["onward"] = std::move(hops);
+    }
     if (o.how) row["plan"] = to_json(*how_.network->network, *o.how);
     if (o.float_first) row["float_class"] = *o.float_first;
     if (o.file_bytes > 0) row["file_bytes"] = o.file_bytes;
@@ -190,7 +197,7 @@ result<void> answer_book::add(const outcome& o)
     csv_line({o.input, label ? fmt::format("{}", *label) : "", has ? fmt::format("{}", class_of(top[0].first)) : "", has ? fmt::format("{}", top[0].second) : "",
       has ? classes.full_name_of(class_of(top[0].first)) : "", o.failure ? "error" : std::string(o.from), fmt::format("{}", o.bytes_sent),
       fmt::format("{:.4f}", o.ms.total), fmt::format("{:.4f}", o.ms.device), fmt::format("{:.4f}", o.ms.encode), fmt::format("{:.4f}", o.ms.link),
-      fmt::format("{:.4f}", o.ms.decode), fmt::format("{:.4f}", o.ms.server)});
+      fmt::format("{:.4f}", o.ms.decode), fmt::format("{:.4f}", o.ms.server), fmt::format("{:.4f}", o.ms.onward)});
     std::fflush(stdout);   // whoever reads along sees each answer when it is there
     break;
   }
@@ -227,7 +234,7 @@ exit_code answer_book::finish()
   start();
   const auto answered = sum_.inputs - sum_.errors;
   const auto per = [&](double x) { return answered > 0 ? x / static_cast<double>(answered) : 0.0; };
-  const spent mean{per(sum_.ms.total), per(sum_.ms.device), per(sum_.ms.encode), per(sum_.ms.link), per(sum_.ms.decode), per(sum_.ms.server)};
+  const spent mean{per(sum_.ms.total), per(sum_.ms.device), per(sum_.ms.encode), per(sum_.ms.link), per(sum_.ms.decode), per(sum_.ms.server), per(sum_.ms.onward)};
   std::sort(totals_.begin(), totals_.end());
   const double median = totals_.empty() ? 0 : totals_[totals_.size() / 2];
   std::sort(prediction_errors_.begin(), prediction_errors_.end());
@@ -265,11 +272,13 @@ exit_code answer_book::finish()
           const double file = sum_.file / static_cast<double>(sum_.pictures);
           sent += fmt::format("; the picture files {} ({:.1f} times)", bytes_text(file), file / bytes);
         }
+        if (sum_.onward_bytes > 0) sent += fmt::format("; onward from there {}", bytes_text(sum_.onward_bytes / static_cast<double>(sum_.requests)));
         fmt::print("sent        {}\n", sent);
       }
       std::string parts = fmt::format("device {}", ms_text(mean.device));
       if (sum_.bytes > 0)
         parts += fmt::format(" + encode {} + link {} + decode {} + server {}", ms_text(mean.encode), ms_text(mean.link), ms_text(mean.decode), ms_text(mean.server));
+      if (mean.onward > 0) parts += fmt::format(" + onward {}", ms_text(mean.onward));
       fmt::print("time        {} ms per input (median {}): {}\n", ms_text(mean.total), ms_text(median), parts);
       if (off) fmt::print("predicted   each to {:.1f} % of its time (median)\n", *off * 100);
     }

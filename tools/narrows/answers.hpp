@@ -30,6 +30,18 @@ struct spent {
   double link = 0;
   double decode = 0;
   double server = 0;
+  double onward = 0;   ///< behind a middle tier, all hops
+};
+
+/// A hop behind a middle tier, in milliseconds; `decode` and `server` are the next tier's.
+struct onward_hop {
+  double encode = 0;
+  double link = 0;
+  double decode = 0;
+  double server = 0;
+  std::uint64_t bytes_sent = 0;
+  bool taken_over = false;                           ///< the middle tier ran the rest itself
+  [[nodiscard]] double total() const noexcept { return encode + link + decode + server; }
 };
 
 /// What came of one input.
@@ -41,6 +53,7 @@ struct outcome {
   std::uint64_t float32_bytes = 0;                   ///< of the same tensors
   std::uint64_t file_bytes = 0;                      ///< of the JPEG or PNG; 0 if it was none
   spent ms;
+  std::vector<onward_hop> hops;                      ///< the nearest first
   std::optional<int> float_first;                    ///< class index of the float, uncut answer
   std::optional<narrows::error> failure;
   std::optional<plan> how;                           ///< where plans differ from request to request
@@ -84,7 +97,7 @@ private:
   struct counters {
     std::size_t inputs = 0, labelled = 0, top1 = 0, top5 = 0, compared = 0, agreeing = 0, remote = 0, local = 0, fallback = 0, errors = 0;
     std::size_t requests = 0, pictures = 0;            ///< inputs of which something was sent; of those, pictures
-    double bytes = 0, float32 = 0, file = 0;
+    double bytes = 0, float32 = 0, file = 0, onward_bytes = 0;
     spent ms;
   };
 

@@ -17,6 +17,7 @@
 #include <narrows/schedule/scheduler.hpp>
 
 #include "batch.hpp"
+#include "connecting.hpp"
 #include "interrupt.hpp"
 #include "planner.hpp"
 #include "session.hpp"
@@ -45,23 +46,6 @@ struct run_command {
 
 double ms(std::chrono::nanoseconds t) { return std::chrono::duration<double, std::milli>(t).count(); }
 
-result<curve_client> keys_of(const run_command& options)
-{
-  if (options.key.empty() || options.server_key.empty()) return error(errc::authentication, "run: --key and --server-key go together");
-  auto own = read_curve_keys(options.key);
-  if (!own) return unexpected(std::move(own).error());
-  if (is_curve_key(options.server_key)) return curve_client{std::move(*own), options.server_key};
-  auto listed = read_allowed_keys(options.server_key);
-  // A key file has a secret line too, which is no public key; its first line will do.
-  if (!listed) {
-    auto pair = read_curve_keys(options.server_key);
-    if (!pair) return error(errc::bad_input, options.server_key + ": neither a public key nor a file with one");
-    return curve_client{std::move(*own), pair->public_key};
-  }
-  if (listed->empty()) return error(errc::bad_input, options.server_key + ": no key in it");
-  return curve_client{std::move(*own), listed->front()};
-}
-
 /// Where each request's plan comes from: the command line, or a policy that sees how the link does.
 class plan_source {
 public:
@@ -82,7 +66,7 @@ public:
     if (!scheduler_) return;
     if (o.from == "fallback" || o.failure) return scheduler_->lost();
     if (!learns_) return;
-    scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server) * 1e-3);
+    scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server + o.ms.onward) * 1e-3);
     if (o.from == "remote") scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
   }
   /// Keeps an eye on a link that no request crosses: starts a probe where one is due, and takes the outcome of the last one.
@@ -185,7 +169,8 @@ exit_code run(const run_command& options)
   const auto deadline = std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(options.deadline));
   how.connect_timeout = std::min(how.connect_timeout, deadline);
   if (!options.key.empty() || !options.server_key.empty()) {
-    auto keys = keys_of(options);
+    if (options.key.empty() || options.server_key.empty()) return report(error(errc::authentication, "run: --key and --server-key go together"));
+    auto keys = connecting_keys(options.key, options.server_key);
     if (!keys) return report(keys.error());
     how.curve = std::move(keys).value();
   }
@@ -258,7 +243,11 @@ exit_code run(const run_command& options)
       o.bytes_sent = a->bytes_sent;
       o.float32_bytes = float32_bytes(g, r.how.at);
       const auto& t = a->latency;
-      o.ms = {ms(t.total), ms(t.device), ms(t.encode), ms(t.link), ms(t.decode), ms(t.server)};
+      for (const auto& h : a->onward) {
+        o.hops.push_back({ms(h.encode), ms(h.link), ms(h.decode), ms(h.server), h.bytes_sent, h.taken_over});
+        o.ms.onward += o.hops.back().total();
+      }
+      o.ms = {ms(t.total), ms(t.device), ms(t.encode), ms(t.link), ms(t.decode), ms(t.server), o.ms.onward};
       o.outputs = std::move(a->outputs);
       for (const auto& out : o.outputs) returned += 4 * static_cast<double>(out.size());
       if (!a->warning.empty()) say_once(a->warning);
@@ -347,11 +336,7 @@ void add_run(CLI::App& program, action& chosen)
     auto d = parse_duration(t);
     return d && d->count() >= 0.001 ? d : std::nullopt;
   }, "a time of at least 1ms, such as 200ms or 2s", "every input has its answer, or an error, by then")->type_name("TIME")->default_str("5s");
-  add_parsed(*app, "--fallback", options->fallback, [](std::string_view t) -> std::optional<fallback_policy> {
-    if (t == "local") return fallback_policy::local;
-    if (t == "never") return fallback_policy::never;
-    return std::nullopt;
-  }, "local or never", "what becomes of an input that the cloud does not answer in time: local runs the tail here, never makes it an error")
+  add_parsed(*app, "--fallback", options->fallback, parse_fallback, "local or never", "what becomes of an input that the cloud does not answer in time: local runs the tail here, never makes it an error")
     ->type_name("local|never")->default_str("local");
   app->add_option("--in-flight", options->in_flight, "inputs under way at once; from 2 on device, link and cloud work at the same time")
     ->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <map>
 #include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
-#include <narrows/net/server.hpp>
+#include <narrows/net/relay.hpp>
 
+#include "connecting.hpp"
 #include "interrupt.hpp"
 #include "session.hpp"
 
@@ -19,10 +25,16 @@ struct serve_options {
   std::string endpoint = "tcp://127.0.0.1:5599";
   int workers = 1;
   std::size_t max_queue = 64;
+  std::size_t batch = 1;
   std::string key;
   std::string allow;
   bool plain = false;
   bool verbose = false;
+  std::string upstream;
+  std::string server_key;
+  fallback_policy fallback = fallback_policy::local;
+  int in_flight = 8;
+  plan_options onward;
   engine_options engine;
   preprocessing pictures;
 };
@@ -32,6 +44,41 @@ std::string bindable(std::string endpoint)
 {
   if (endpoint.starts_with("tcp://") && endpoint.ends_with(":0")) endpoint.back() = '*';
   return endpoint;
+}
+
+/// A cloud or a middle tier, whichever was asked for.
+struct front {
+  std::optional<cloud> alone;
+  std::optional<relay> middle;
+  [[nodiscard]] std::string endpoint() const { return middle ? middle->endpoint() : alone->endpoint(); }
+  void run(std::stop_token stop) { middle ? middle->run(std::move(stop)) : alone->run(std::move(stop)); }
+};
+
+/// How a middle tier goes on: the link upstream, and the second cut of each model.
+result<relay_options> relay_of(const serve_options& options, std::span<const model> models, std::string& plans)
+{
+  if (options.onward.at.empty()) return error(errc::bad_cut, "serve: --upstream needs --at, the cut where this tier hands on");
+  relay_options r;
+  r.upstream.endpoint = options.upstream;
+  r.upstream.fallback = options.fallback;
+  r.upstream.threads = options.engine.threads;
+  r.upstream.max_in_flight = static_cast<std::size_t>(options.in_flight);
+  r.upstream.allow_plain = options.plain;
+  if (!options.server_key.empty()) {
+    if (options.key.empty()) return error(errc::authentication, "serve: --server-key needs this tier's own --key");
+    auto keys = connecting_keys(options.key, options.server_key);
+    if (!keys) return unexpected(std::move(keys).error());
+    r.upstream.curve = std::move(keys).value();
+  }
+  std::map<std::string, plan> second;   // by hash
+  for (const auto& m : models) {
+    auto p = make_plan(*m.network, options.onward);
+    if (!p) return unexpected(std::move(p).error());
+    plans += fmt::format("{}{}", plans.empty() ? "" : "; ", plan_text(*m.network, *p));
+    second.emplace(m.hash, std::move(p).value());
+  }
+  r.onward = [second](const model& m, const cut&) { return second.at(m.hash); };
+  return r;
 }
 
 exit_code serve(const serve_options& options)
@@ -59,6 +106,7 @@ exit_code serve(const serve_options& options)
   how.workers = options.workers;
   how.threads = options.engine.threads;
   how.max_queued = options.max_queue;
+  how.max_batch = options.batch;
   how.allow_plain = options.plain;
   how.decode_input = [&pictures](const model& m, const descriptor& what, std::span<const std::uint8_t> payload, const shape& expected) -> result<tensor> {
     const auto prepared = pictures.find(m.hash);
@@ -86,18 +134,37 @@ exit_code serve(const serve_options& options)
     how.curve = curve_server{std::move(*own), std::move(*allowed)};
   }
   const std::string level(engine->level());
-  auto server = cloud::bind(std::move(models), std::move(engine).value(), std::move(how));
-  if (!server) {
-    const auto code = server.error().code;
-    return report(server.error(), code == errc::io_error ? "choose another --bind; port 0 takes a free one"
+  std::string onward;
+  front server;
+  result<void> opened;
+  if (options.upstream.empty()) {
+    if (!options.onward.at.empty() || !options.onward.bits.empty() || !options.onward.codecs.empty() || !options.server_key.empty())
+      return report(error(errc::bad_input, "serve: --at, --bits, --codec and --server-key are for a middle tier"), "give --upstream too");
+    auto bound = cloud::bind(std::move(models), std::move(engine).value(), std::move(how));
+    if (bound) server.alone.emplace(std::move(bound).value());
+    else opened = unexpected(std::move(bound).error());
+  } else {
+    auto with = relay_of(options, models, onward);
+    if (!with) return report(with.error());
+    onward = fmt::format("; onward to {}: {}", options.upstream, onward);
+    with->upstream.log = how.log;
+    with->front = std::move(how);
+    auto bound = relay::bind(std::move(models), std::move(engine).value(), std::move(with).value());
+    if (bound) server.middle.emplace(std::move(bound).value());
+    else opened = unexpected(std::move(bound).error());
+  }
+  if (!opened) {
+    const auto code = opened.error().code;
+    return report(opened.error(), code == errc::io_error ? "choose another --bind; port 0 takes a free one"
+      : code == errc::unreachable ? "start 'narrows serve' there, or correct --upstream"
       : code == errc::authentication ? "give --key and --allow, or --plain on a network you trust" : std::string_view{});
   }
   {
     const std::lock_guard lock(*lines);
-    fmt::print(stderr, "narrows: serving {} on {}, {} worker{}, executor {}\n", names, server->endpoint(), options.workers, options.workers == 1 ? "" : "s", level);
+    fmt::print(stderr, "narrows: serving {} on {}, {} worker{}, executor {}{}\n", names, server.endpoint(), options.workers, options.workers == 1 ? "" : "s", level, onward);
     std::fflush(stderr);
   }
-  server->run(interrupted.token());
+  server.run(interrupted.token());
   return exit_code::ok;   // being told to stop is how serving ends
 }
 
@@ -106,13 +173,22 @@ exit_code serve(const serve_options& options)
 void add_serve(CLI::App& program, action& chosen)
 {
   auto options = std::make_shared<serve_options>();
-  auto* app = add_command(program, chosen, "serve", "Be the cloud: run the tails of cut networks for edges until SIGINT or SIGTERM", options, serve);
+  auto* app = add_command(program, chosen, "serve", "Be the cloud, or with --upstream a middle tier: run the tails of cut networks for edges until SIGINT or SIGTERM", options, serve);
   app->add_option("MODEL", options->models, "ONNX files, the same ones that the edges have")->required()->type_name("");
   app->add_option("--bind", options->endpoint, "ZeroMQ endpoint; port 0 or * takes a free one, which is printed")->type_name("EP")->capture_default_str();
   app->add_option("--workers", options->workers, "requests run at once")->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();
   app->add_option("--max-queue", options->max_queue, "requests that may wait for a worker; more are refused")->check(CLI::Range(1, 1000000))->type_name("N")->capture_default_str();
+  app->add_option("--batch", options->batch, "waiting requests of one model and cut that are run as one; the answers are the same, and our own executors are no faster for it")
+    ->check(CLI::Range(1, 64))->type_name("N")->capture_default_str();
   add_engine(*app, options->engine);
   app->add_flag("-v,--verbose", options->verbose, "log greetings and requests too, not only what went wrong");
+  const auto hop = "Middle tier of three (run the nodes up to a second cut here, and let another 'narrows serve' do the rest)";
+  app->add_option("--upstream", options->upstream, "endpoint of the next tier; this one runs the rest itself while that is away or late")->type_name("EP")->group(hop);
+  add_plan_options(*app, options->onward, hop);
+  add_parsed(*app, "--fallback", options->fallback, parse_fallback, "local or never", "what becomes of a request that the next tier does not answer in time: local runs the rest here, never refuses it")
+    ->type_name("local|never")->default_str("local")->group(hop);
+  app->add_option("--in-flight", options->in_flight, "requests with this tier and behind it at once")->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str()->group(hop);
+  app->add_option("--server-key", options->server_key, "public key of the next tier, or a file with it; needs --key")->type_name("KEY|FILE")->group(hop);
   const auto group = "Security (off loopback a cloud needs --key and --allow)";
   app->add_option("--key", options->key, "the cloud's key pair, from 'narrows keygen'")->type_name("FILE")->group(group);
   app->add_option("--allow", options->allow, "public keys of the edges let in, one per line")->type_name("FILE")->group(group);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/detail/cut_search.hpp>
@@ -121,6 +122,22 @@ inline void sort_cuts(std::vector<cut>& cuts)
   return error(errc::bad_cut, "cut at '" + text + "'");
 }
 
+/// Whether the nodes before `from` all lie before `to` too. Both are of one graph.
+[[nodiscard]] inline bool lies_behind(const cut& from, const cut& to)
+{
+  for (std::size_t i = 0; i < from.head.size(); ++i)
+    if (from.head[i] && !to.head[i]) return false;
+  return true;
+}
+
+/// The first cut that lies behind both: its head is the two heads together, so each of its tensors crosses one of them.
+[[nodiscard]] inline cut joined_cut(const graph& g, const cut& a, const cut& b)
+{
+  auto head = a.head;
+  for (std::size_t i = 0; i < head.size(); ++i) head[i] = head[i] || b.head[i];
+  return detail::make_cut(g, std::move(head));
+}
+
 /// "a,b"; "input" and "none" for the two ends.
 [[nodiscard]] inline std::string name_of(const graph& g, const cut& c)
 {
@@ -142,6 +159,24 @@ inline void sort_cuts(std::vector<cut>& cuts)
   s.outputs = c.tensors;
   for (const auto v : g->outputs())
     if (c.head[index(*(*g)[v].producer)] && std::find(c.tensors.begin(), c.tensors.end(), v) == c.tensors.end()) s.outputs.push_back(v);
+  s.whole = std::move(g);
+  return s;
+}
+
+/// The part between two cuts; `to` lies behind `from` (contract). Inputs: the tensors of `from` in their order. Outputs: the
+/// tensors of `to` in their order (one that crosses both is passed through), then the graph outputs made in between that
+/// do not cross.
+[[nodiscard]] inline graph_slice middle_slice(std::shared_ptr<const graph> g, const cut& from, const cut& to)
+{
+  NARROWS_EXPECTS(lies_behind(from, to));
+  graph_slice s;
+  const auto between = [&](node_id n) { return to.head[index(n)] && !from.head[index(n)]; };
+  for (std::size_t i = 0; i < to.head.size(); ++i)
+    if (between(static_cast<node_id>(i))) s.nodes.push_back(static_cast<node_id>(i));
+  s.inputs = from.tensors;
+  s.outputs = to.tensors;
+  for (const auto v : g->outputs())
+    if (between(*(*g)[v].producer) && std::find(to.tensors.begin(), to.tensors.end(), v) == to.tensors.end()) s.outputs.push_back(v);
   s.whole = std::move(g);
   return s;
 }

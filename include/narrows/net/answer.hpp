@@ -12,6 +12,7 @@
 #include <narrows/core/tensor.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/partition/plan.hpp>
+#include <narrows/wire/message.hpp>
 
 namespace narrows {
 
@@ -36,7 +37,8 @@ enum class source : std::uint8_t {
 
 /// Where the time of a request went. `device` is the head, and the tail where the device ran it; `link` is what lies
 /// between sending and the reply less the cloud's own time (for a fallback: the time spent waiting for the cloud);
-/// `server` is queue and tail of the cloud. `total` runs from the call to the answer.
+/// `server` is queue and tail of the cloud, or what a middle tier did itself. `total` runs from the call to the answer; what
+/// else is in it are the hops behind a middle tier.
 struct latency_parts {
   using duration = std::chrono::nanoseconds;
   duration device{0};
@@ -48,10 +50,11 @@ struct latency_parts {
 };
 
 struct answer {
-  std::vector<tensor> outputs;        ///< one per output of the network, in its order
+  std::vector<tensor> outputs;        ///< one per output of the network that is not made before `from`, in its order
   source from = source::local;
   std::uint64_t bytes_sent = 0;       ///< envelopes and payloads, over all attempts
   latency_parts latency;
+  std::vector<wire::hop> onward{};    ///< where the cloud is a middle tier: the hops behind it, the nearest first
   std::uint64_t epoch = 0;            ///< of the plan that was used
   int attempts = 0;                   ///< times the request was sent
   std::string warning;                ///< one line, empty if all went as planned
@@ -64,13 +67,22 @@ struct encoded_input {
   value_order order = value_order::nhwc;
 };
 
+/// A tensor of a middle tier as the tier before coded it.
+struct coded_tensor {
+  value_id which;
+  const descriptor* what = nullptr;
+  std::span<const std::uint8_t> bytes;
+};
+
 /// One request of an edge.
 struct edge_request {
-  std::span<const tensor_view> inputs{};    ///< one per input of the network; read before `submit` returns
+  std::span<const tensor_view> inputs{};    ///< one per input of the network, or per tensor of `from`; read before `submit` returns
   const plan* how = nullptr;                ///< read before `submit` returns
   std::chrono::milliseconds deadline{0};    ///< from the call; must be positive
   std::stop_token stop{};                   ///< asks to give the request up
   const encoded_input* encoded = nullptr;   ///< needed where the plan codes the input as pixels or image
+  const cut* from = nullptr;                ///< where it starts, if not at the network's inputs; read before `submit` returns
+  std::span<const coded_tensor> as_came{};  ///< tensors that cross and are sent on in this form, whatever the plan's coding
 };
 
 enum class request_id : std::uint64_t {};

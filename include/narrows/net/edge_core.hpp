@@ -20,6 +20,7 @@
 #include <narrows/graph/model.hpp>
 #include <narrows/net/cloud_link.hpp>
 #include <narrows/net/edge_tensors.hpp>
+#include <narrows/net/head_runner.hpp>
 #include <narrows/net/link_probe.hpp>
 #include <narrows/net/pending.hpp>
 #include <narrows/net/request_book.hpp>
@@ -38,7 +39,7 @@ public:
 
   edge_core(model what, any_engine engine, edge_options options)
     : model_(std::move(what)), options_(std::move(options)), runner_(std::move(engine), options_.cached_executors),
-      book_(model_.network, options_), probe_(book_, options_), tails_(model_.network, runner_, book_, options_)
+      book_(model_.network, options_), probe_(book_, options_), heads_(model_, runner_, book_, options_), tails_(model_.network, runner_, book_, options_)
   {
     std::uint64_t bytes = std::uint64_t{1} << 20;
     for (const auto v : model_.network->outputs()) bytes = std::max(bytes, float_bytes(*model_.network, v));
@@ -94,6 +95,7 @@ public:
     p->deadline = p->started + asked.deadline;
     NARROWS_TRY(check_request(model_, asked));
     p->how = *asked.how;
+    if (asked.from) p->from = *asked.from;
     {
       const std::lock_guard lock(book_.mutex);
       p->id = book_.next_id++;
@@ -107,7 +109,7 @@ public:
       if (p->at == stage::done) return static_cast<request_id>(p->id);
       p->at = stage::device;
     }
-    if (auto prepared = run_head(*p, asked); !prepared) {
+    if (auto prepared = heads_.run(*p, asked); !prepared) {
       const std::lock_guard lock(book_.mutex);
       book_.finish(*p, std::move(prepared).error());
     }
@@ -147,52 +149,6 @@ private:
   void say(log_level level, const std::string& line) const
   {
     if (options_.log) options_.log(level, line);
-  }
-
-  // --- the caller's thread --------------------------------------------------------------------------------------
-
-  result<void> run_head(pending& p, const edge_request& asked)
-  {
-    const auto& g = *model_.network;
-    slice_runner::views inputs;
-    for (std::size_t i = 0; i < asked.inputs.size(); ++i) inputs.emplace(g.inputs()[i], asked.inputs[i]);
-    const bool has_head = std::find(p.how.at.head.begin(), p.how.at.head.end(), true) != p.how.at.head.end();
-    if (has_head) {
-      const auto began = options_.time->now();
-      auto made = runner_.run(model_.network, p.how.at, cut_side::head, inputs, run_here(p, options_));
-      if (!made) return std::move(made).error();
-      p.kept = std::move(made).value();
-      p.latency.device = options_.time->now() - began;
-    }
-    for (const auto v : p.how.at.tensors)
-      if (const auto it = inputs.find(v); it != inputs.end() && !p.kept.contains(v)) p.kept.emplace(v, p.spare->copy_of(it->second));
-    if (p.how.at.tensors.empty()) {
-      const std::lock_guard lock(book_.mutex);
-      if (has_head) book_.estimate.saw_head(p.how.at, p.latency.device);
-      answer all = book_.answer_of(p, {});
-      all.from = source::local;
-      book_.finish(p, std::move(all));
-      return {};
-    }
-    const auto began = options_.time->now();
-    NARROWS_TRY(encode_crossing(g, p, asked.encoded));
-    p.latency.encode = options_.time->now() - began;
-    {
-      const std::lock_guard lock(book_.mutex);
-      if (has_head) book_.estimate.saw_head(p.how.at, p.latency.device);
-      if (p.at == stage::done) return {};
-      p.at = stage::ready;
-      p.ready_at = p.not_before = options_.time->now();
-      // The tail is loaded while the cloud works, so that a fallback need not begin with that.
-      if (options_.fallback == fallback_policy::local && !prepared_[p.how.at.head]) {
-        if (prepared_.size() > 4 * options_.cached_executors) prepared_.clear();
-        prepared_[p.how.at.head] = true;
-        book_.to_prepare.push_back(p.how.at);
-        book_.changed.notify_all();
-      }
-    }
-    book_.wake.wake();
-    return {};
   }
 
   // --- with the lock held ---------------------------------------------------------------------------------------
@@ -372,7 +328,13 @@ private:
     a.from = source::remote;
     a.latency.decode = reply.took.decode;
     a.latency.server = reply.took.queue + reply.took.run;
-    a.latency.link = std::max<duration>(arrived - p.ready_at - a.latency.decode - a.latency.server, duration::zero());
+    duration behind{0};
+    for (const auto& h : reply.onward) {
+      behind += h.encode + h.link + h.decode + h.server;
+      if (h.taken_over && a.warning.empty()) a.warning = options_.endpoint + " answered without the cloud behind it";
+    }
+    a.onward = reply.onward;
+    a.latency.link = std::max<duration>(arrived - p.ready_at - a.latency.decode - a.latency.server - behind, duration::zero());
     if (p.attempts > 1 && a.warning.empty()) a.warning = "sent " + std::to_string(p.attempts) + " times" + (p.cause.what.empty() ? "" : " (" + p.cause.text() + ")");
     book_.finish(p, std::move(a));
   }
@@ -383,12 +345,12 @@ private:
   wire::limits most_;
   request_book book_;                  // its mutex guards all below that has no other note
   link_probe probe_;
+  head_runner heads_;
   tail_runner tails_;
   int jump_ = 0;
   zmq::context_t context_;
   std::unique_ptr<cloud_link> link_;   // the link thread's own, once it runs
 
-  std::map<std::vector<bool>, bool> prepared_;
   bool up_ = false;
   std::optional<wire::welcome> peer_;
   std::optional<error> refusal_;

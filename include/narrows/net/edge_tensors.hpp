@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <zmq.hpp>
 
 #include <narrows/core/result.hpp>
+#include <narrows/graph/cut.hpp>
 #include <narrows/graph/model.hpp>
 #include <narrows/net/answer.hpp>
 #include <narrows/net/payload.hpp>
@@ -27,10 +29,13 @@ namespace narrows::detail {
   if (asked.deadline.count() <= 0) return error(errc::bad_input, "a request needs a deadline");
   if (asked.how == nullptr || asked.how->at.head.size() != g.nodes().size() || asked.how->at.tensors.size() != asked.how->codings.size())
     return error(errc::bad_cut, "plan is not for " + what.name);
-  if (asked.inputs.size() != g.inputs().size())
-    return error(errc::bad_input, std::to_string(asked.inputs.size()) + " tensors, " + what.name + " takes " + std::to_string(g.inputs().size()));
+  if (asked.from && (asked.from->head.size() != g.nodes().size() || !lies_behind(*asked.from, asked.how->at)))
+    return error(errc::bad_cut, what.name + ": the plan cuts before the place where the request starts");
+  const auto takes = asked.from ? std::span<const value_id>(asked.from->tensors) : g.inputs();
+  if (asked.inputs.size() != takes.size())
+    return error(errc::bad_input, std::to_string(asked.inputs.size()) + " tensors, " + what.name + " takes " + std::to_string(takes.size()));
   for (std::size_t i = 0; i < asked.inputs.size(); ++i)
-    if (const auto& want = g[g.inputs()[i]]; !(asked.inputs[i].dims() == want.dims))
+    if (const auto& want = g[takes[i]]; !(asked.inputs[i].dims() == want.dims))
       return error(errc::bad_input, "tensor '" + want.name + "' is " + to_string(asked.inputs[i].dims()) + ", expected " + to_string(want.dims));
   return {};
 }
@@ -42,16 +47,21 @@ namespace narrows::detail {
   return how.coded_as != codec::raw && is_packable_width(how.width) ? packed_bytes(values, how.width) : 4 * values;
 }
 
-/// Codes what crosses as the plan says. Errors: unsupported_codec, and those of pack's `encode`; each names the tensor.
-[[nodiscard]] inline result<void> encode_crossing(const graph& g, pending& p, const encoded_input* given)
+/// Codes what crosses as the plan says, or as it came. Errors: unsupported_codec, and those of pack's `encode`; each names the tensor.
+[[nodiscard]] inline result<void> encode_crossing(const graph& g, pending& p, const edge_request& asked)
 {
+  const auto* given = asked.encoded;
   for (std::size_t i = 0; i < p.how.at.tensors.size(); ++i) {
     const auto v = p.how.at.tensors[i];
     const auto& how = p.how.codings[i];
-    auto bytes = p.spare->take_payload(likely_bytes(g[v].dims.elements(), how, given));
+    const auto came = std::find_if(asked.as_came.begin(), asked.as_came.end(), [v](const coded_tensor& c) { return c.which == v; });
+    auto bytes = p.spare->take_payload(came != asked.as_came.end() ? came->bytes.size() : likely_bytes(g[v].dims.elements(), how, given));
     wire::tensor_header header;
     header.name = g[v].name;
-    if (how.coded_as == codec::pixels || how.coded_as == codec::image) {
+    if (came != asked.as_came.end()) {
+      bytes->assign(came->bytes.begin(), came->bytes.end());
+      header.what = *came->what;
+    } else if (how.coded_as == codec::pixels || how.coded_as == codec::image) {
       if (given == nullptr || given->coded_as != how.coded_as || g[v].producer)
         return error(errc::unsupported_codec, "tensor '" + header.name + "': " + std::string(to_string(how.coded_as)) + " needs the encoded input, at the input");
       bytes->assign(given->bytes.begin(), given->bytes.end());
@@ -82,6 +92,7 @@ namespace narrows::detail {
     const auto& header = reply.outputs[i];
     const auto v = g.find(header.name);
     if (!v || std::find(g.outputs().begin(), g.outputs().end(), *v) == g.outputs().end()) return error(errc::bad_message, "reply: '" + header.name + "' is no output");
+    if (p.kept.contains(*v) || p.made_before(g[*v])) return error(errc::bad_message, "reply: output '" + header.name + "' was made before the cut");
     if (header.what.coded_as != codec::raw || check(header.what, g[*v].dims) != errc::ok || payloads[i].size() != header.what.payload_bytes)
       return error(errc::bad_message, "reply: output '" + header.name + "' is not float32 " + to_string(g[*v].dims));
     if (crc32c(bytes_of(payloads[i])) != header.crc32c) return error(errc::integrity, "reply: output '" + header.name + "'");
@@ -90,7 +101,7 @@ namespace narrows::detail {
     made.insert_or_assign(*v, std::move(values));
   }
   for (const auto v : g.outputs())
-    if (!made.contains(v) && !p.kept.contains(v)) return error(errc::bad_message, "reply: output '" + g[v].name + "' is missing");
+    if (!made.contains(v) && !p.kept.contains(v) && !p.made_before(g[v])) return error(errc::bad_message, "reply: output '" + g[v].name + "' is missing");
   return made;
 }
 

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -29,6 +33,26 @@ struct job {
   clock::time_point arrived;
   clock::time_point expires;
   std::stop_source stopper;
+};
+
+/// Stops once every one of some jobs has been told to: a run that serves them all must not end because one is not wanted.
+class all_stopped {
+public:
+  explicit all_stopped(std::span<const std::shared_ptr<job>> jobs) : left_(jobs.size())
+  {
+    for (const auto& what : jobs)
+      told_.emplace_back(what->stopper.get_token(), [this] {
+        if (--left_ == 0) all_.request_stop();
+      });
+  }
+  all_stopped(const all_stopped&) = delete;
+  all_stopped& operator=(const all_stopped&) = delete;
+  [[nodiscard]] std::stop_token token() const { return all_.get_token(); }
+
+private:
+  std::atomic<std::size_t> left_;
+  std::stop_source all_;
+  std::list<std::stop_callback<std::function<void()>>> told_;   // last: they use the others
 };
 
 /// What stands between a cloud's front and its workers: bounded in number and bytes, first come, first served.
@@ -62,6 +86,34 @@ public:
     waiting_.pop_front();
     running_.push_back(what);
     return what;
+  }
+
+  /// The next job, and with it up to `most` - 1 others that wait for the same tail (model and tensors; codings may differ), in
+  /// the order they came. None once the queue is closed. Blocks for the first alone. The first is always the one that has waited
+  /// longest, so nobody is overtaken by more than one such group.
+  [[nodiscard]] std::vector<std::shared_ptr<job>> pop_alike(std::size_t most)
+  {
+    std::vector<std::shared_ptr<job>> group;
+    auto first = pop();
+    if (!first) return group;
+    group.push_back(std::move(first));
+    if (most <= 1) return group;
+    const auto& asked = group[0]->asked;
+    const auto alike = [&asked](const wire::request& other) {
+      return other.model_hash == asked.model_hash && std::equal(other.tensors.begin(), other.tensors.end(), asked.tensors.begin(), asked.tensors.end(),
+        [](const auto& a, const auto& b) { return a.name == b.name; });
+    };
+    const std::lock_guard lock(mutex_);
+    for (auto it = waiting_.begin(); it != waiting_.end() && group.size() < most;) {
+      if (!alike((*it)->asked)) {
+        ++it;
+        continue;
+      }
+      running_.push_back(*it);
+      group.push_back(std::move(*it));
+      it = waiting_.erase(it);
+    }
+    return group;
   }
 
   void done(const std::shared_ptr<job>& what)

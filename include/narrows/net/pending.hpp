@@ -43,9 +43,13 @@ struct pending {
     for (auto& [value, values] : kept) spare->give(std::move(values));
   }
 
+  /// Whether the tier before this one has made `v`.
+  [[nodiscard]] bool made_before(const value& v) const { return from && v.producer && from->head[index(*v.producer)]; }
+
   std::shared_ptr<spare_buffers> spare;  ///< where tensors and payloads come from and go to
   std::uint64_t id = 0;
   plan how;
+  std::optional<cut> from;                    ///< where it starts, if not at the network's inputs
   stage at = stage::queued;
   clock::time_point started;
   clock::time_point deadline;
@@ -72,7 +76,7 @@ class tail_estimate {
 public:
   explicit tail_estimate(std::uint64_t macs) : macs_(macs) {}
 
-  void saw_head(const cut& at, clock::duration took) { note_rate(at.macs_head, took); }
+  void saw_head(const cut& at, const std::optional<cut>& from, clock::duration took) { note_rate(at.macs_head - (from ? from->macs_head : 0), took); }
 
   void saw_tail(const cut& at, clock::duration took)
   {

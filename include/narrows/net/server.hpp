@@ -36,11 +36,13 @@ struct cloud_options {
   std::string endpoint = "tcp://127.0.0.1:*";     ///< port * takes a free one; `cloud::endpoint` says which
   int workers = 1;                                ///< requests run at once
   int threads = 1;                                ///< of one run
+  std::size_t max_batch = 1;                      ///< waiting requests of one model and cut that are run as one
   std::size_t max_queued = 64;                    ///< requests that wait for a worker; more are refused as overloaded
   std::uint64_t max_queued_bytes = std::uint64_t{1} << 30;
   std::uint64_t max_frame_bytes = 0;              ///< of one payload; 0: 16 MiB or the largest tensor, whichever is more
   std::size_t cached_executors = 8;
   input_decoder decode_input{};                     ///< for codecs pixels and image; none: they are refused
+  tail_function run_tail{};                         ///< what makes the answers in place of this cloud's engine (see relay.hpp)
   std::optional<curve_server> curve{};              ///< keys and allow-list; none: plain
   bool allow_plain = false;                       ///< bind off loopback without keys all the same
   std::chrono::milliseconds handshake_timeout{2000};
@@ -78,7 +80,7 @@ private:
   struct state {
     state(std::vector<model> models, any_engine engine, cloud_options o)
       : options(std::move(o)),
-        serving(std::move(models), std::move(engine), {options.threads, options.cached_executors, options.decode_input, options.time}),
+        serving(std::move(models), std::move(engine), {options.threads, options.cached_executors, options.decode_input, options.run_tail, options.time}),
         queue(options.max_queued, options.max_queued_bytes)
     {
       std::uint64_t largest = std::uint64_t{16} << 20;
@@ -257,27 +259,44 @@ private:
 
     void work()
     {
-      while (const auto what = queue.pop()) {
+      for (;;) {
+        auto group = queue.pop_alike(options.max_batch);
+        if (group.empty()) return;
         const auto began = options.time->now();
-        auto frames = answer(*what, began);
-        queue.done(what);
-        if (frames.empty()) continue;
-        {
-          const std::lock_guard lock(mutex);
-          ready.emplace_back(what->peer, std::move(frames));
+        std::vector<worker::together> requests;
+        std::vector<std::shared_ptr<detail::job>> late;
+        std::erase_if(group, [&](const auto& what) {
+          if (began >= what->expires) return late.push_back(what), true;
+          what->asked.deadline_left = std::chrono::floor<std::chrono::milliseconds>(what->expires - began);
+          requests.push_back({&what->asked, {}});
+          for (const auto& p : what->payloads) requests.back().payloads.push_back(detail::bytes_of(p));
+          return false;
+        });
+        for (const auto& what : late) end(what, error(errc::deadline, "request waited too long in the queue"), began);
+        if (group.size() == 1) {
+          end(group[0], serving.serve(*requests[0].asked, requests[0].payloads, group[0]->stopper.get_token()), began);
+          continue;
         }
-        wake.wake();
+        const detail::all_stopped none_wanted(group);
+        auto answers = serving.serve_together(requests, none_wanted.token());
+        for (std::size_t i = 0; i < group.size(); ++i) end(group[i], std::move(answers[i]), began);
       }
     }
 
-    std::vector<zmq::message_t> answer(detail::job& what, clock::time_point began)
+    void end(const std::shared_ptr<detail::job>& what, result<served> made, clock::time_point began)
     {
-      result<served> made = error(errc::deadline, "request waited too long in the queue");
-      if (began < what.expires) {
-        std::vector<std::span<const std::uint8_t>> payloads;
-        for (const auto& p : what.payloads) payloads.push_back(detail::bytes_of(p));
-        made = serving.serve(what.asked, payloads, what.stopper.get_token());
+      auto frames = frames_of(*what, std::move(made), began);
+      queue.done(what);
+      if (frames.empty()) return;
+      {
+        const std::lock_guard lock(mutex);
+        ready.emplace_back(what->peer, std::move(frames));
       }
+      wake.wake();
+    }
+
+    std::vector<zmq::message_t> frames_of(detail::job& what, result<served> made, clock::time_point began)
+    {
       if (what.stopper.stop_requested()) return {};   // nobody waits for it
       std::vector<zmq::message_t> frames;
       wire::message head = wire::failure{};

@@ -23,7 +23,7 @@ namespace narrows {
 
 enum class cut_side : bool { head, tail };
 
-/// Runs heads and tails of cuts, from any number of threads at once. Executors are loaded when first needed and kept
+/// Runs heads, middles and tails of cuts, from any number of threads at once. Executors are loaded when first needed and kept
 /// for later runs of the same cut: at most `keep` idle ones, the longest unused are let go.
 class slice_runner {
 public:
@@ -41,8 +41,47 @@ public:
   /// Errors: those of the engine's `load` and of the executor's `run`; bad_input: an input is missing.
   [[nodiscard]] result<tensors> run(const std::shared_ptr<const graph>& network, const cut& at, cut_side side, const views& given, const run_options& how)
   {
-    const key which{network.get(), side, at.head};
-    auto taken = take(which, network, at);
+    const auto which = key_of(network, at, side);
+    return run_on(take(which, [&] { return slice_of(network, at, side); }), which, network, given, how);
+  }
+
+  /// Runs what lies between two cuts, `to` behind `from` (contract). Errors: as above.
+  [[nodiscard]] result<tensors> run_between(const std::shared_ptr<const graph>& network, const cut& from, const cut& to, const views& given, const run_options& how)
+  {
+    const key which{network.get(), from.head, to.head};
+    return run_on(take(which, [&] { return middle_slice(network, from, to); }), which, network, given, how);
+  }
+
+  /// Loads an executor of one side ahead of need, if none is idle.
+  result<void> prepare(const std::shared_ptr<const graph>& network, const cut& at, cut_side side)
+  {
+    const auto which = key_of(network, at, side);
+    auto taken = take(which, [&] { return slice_of(network, at, side); });
+    if (!taken) return std::move(taken).error();
+    give_back(which, std::move(*taken));
+    return {};
+  }
+
+private:
+  /// A part of a network by the heads of the cuts at its two ends; empty where it begins or ends with the network.
+  struct key {
+    const graph* network;
+    std::vector<bool> from;
+    std::vector<bool> to;
+    friend bool operator==(const key&, const key&) = default;
+  };
+
+  [[nodiscard]] static key key_of(const std::shared_ptr<const graph>& network, const cut& at, cut_side side)
+  {
+    return side == cut_side::head ? key{network.get(), {}, at.head} : key{network.get(), at.head, {}};
+  }
+  [[nodiscard]] static graph_slice slice_of(const std::shared_ptr<const graph>& network, const cut& at, cut_side side)
+  {
+    return side == cut_side::head ? head_slice(network, at) : tail_slice(network, at);
+  }
+
+  [[nodiscard]] result<tensors> run_on(result<any_executor> taken, const key& which, const std::shared_ptr<const graph>& network, const views& given, const run_options& how)
+  {
     if (!taken) return std::move(taken).error();
     auto& engine = *taken;
 
@@ -66,25 +105,8 @@ public:
     return made;
   }
 
-  /// Loads an executor of one side ahead of need, if none is idle.
-  result<void> prepare(const std::shared_ptr<const graph>& network, const cut& at, cut_side side)
-  {
-    const key which{network.get(), side, at.head};
-    auto taken = take(which, network, at);
-    if (!taken) return std::move(taken).error();
-    give_back(which, std::move(*taken));
-    return {};
-  }
-
-private:
-  struct key {
-    const graph* network;
-    cut_side side;
-    std::vector<bool> head;
-    friend bool operator==(const key&, const key&) = default;
-  };
-
-  result<any_executor> take(const key& which, const std::shared_ptr<const graph>& network, const cut& at)
+  template <class MakeSlice>
+  result<any_executor> take(const key& which, MakeSlice&& slice)
   {
     {
       const std::lock_guard lock(mutex_);
@@ -95,7 +117,7 @@ private:
           return found;
         }
     }
-    return engine_.load(which.side == cut_side::head ? head_slice(network, at) : tail_slice(network, at));
+    return engine_.load(slice());
   }
 
   void give_back(const key& which, any_executor used)

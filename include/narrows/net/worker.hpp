@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +23,7 @@
 #include <narrows/exec/executor.hpp>
 #include <narrows/graph/cut.hpp>
 #include <narrows/graph/model.hpp>
+#include <narrows/net/batched_tails.hpp>
 #include <narrows/net/clock.hpp>
 #include <narrows/net/payload.hpp>
 #include <narrows/net/slice_runner.hpp>
@@ -34,10 +37,29 @@ namespace narrows {
 using input_decoder =
   std::function<result<tensor>(const model& network, const descriptor& what, std::span<const std::uint8_t> payload, const shape& expected)>;
 
+/// The rest of one request, decoded and checked. `headers` and `payloads` are what its tensors came as, in the order of the cut.
+struct tail_request {
+  const model& what;
+  const cut& at;
+  const slice_runner::views& given;
+  std::span<const wire::tensor_header> headers;
+  std::span<const std::span<const std::uint8_t>> payloads;
+  clock::time_point deadline;
+  std::stop_token stop;
+};
+/// Every output that lies behind the cut, and the hops that it took to get them.
+struct tail_outcome {
+  slice_runner::tensors outputs;
+  std::vector<wire::hop> onward{};
+};
+/// Makes the outputs behind a cut some other way than by running the tail here. Called from several threads at once.
+using tail_function = std::function<result<tail_outcome>(const tail_request&)>;
+
 struct worker_options {
   int threads = 1;                    ///< of one run of a tail
   std::size_t cached_executors = 8;   ///< idle ones kept, over all models and cuts
   input_decoder decode_input{};         ///< none: codecs pixels and image are refused
+  tail_function run_tail{};             ///< a middle tier's; none: tails run here
   std::shared_ptr<clock> time = steady_time();
 };
 
@@ -71,10 +93,10 @@ public:
     return error(errc::model_mismatch, "cloud serves " + served + ", edge has " + asked_for + " (" + hash.substr(0, 12) + ")");
   }
 
-  /// Checks, decodes and runs one request; every byte of it may be a stranger's.
+  /// Checks, decodes and runs one request, its deadline counted from now; every byte of it may be a stranger's.
   /// Errors   model_mismatch; bad_message: payloads and headers differ in number or size; bad_cut: the tensors do not cut the
   ///          network; unsupported_codec; those of pack's `check` (named tensor); integrity; those of pack's `decode`, of the
-  ///          input decoder and of the executor; internal.
+  ///          input decoder and of the executor or of `run_tail`; internal.
   [[nodiscard]] result<served> serve(const wire::request& asked, std::span<const std::span<const std::uint8_t>> payloads, std::stop_token stop = {})
   {
     try {
@@ -86,45 +108,129 @@ public:
     }
   }
 
+  /// One of several requests for `serve_together`.
+  struct together {
+    const wire::request* asked;
+    std::vector<std::span<const std::uint8_t>> payloads;
+  };
+  /// Serves requests of one model and cut (their codings may differ) with few runs of the tail, each for a power of two of them,
+  /// so that few executors are loaded. Where some cannot be decoded, or the network does not take several at once, one after the
+  /// other. Each answer has the bits that `serve` gives it.
+  [[nodiscard]] std::vector<result<served>> serve_together(std::span<const together> requests, std::stop_token stop = {})
+  {
+    std::vector<result<served>> answers;
+    while (!requests.empty()) {
+      const auto now = requests.first(std::bit_floor(requests.size()));
+      requests = requests.subspan(now.size());
+      std::vector<result<served>> some;
+      try {
+        if (now.size() > 1 && !options_.run_tail) some = serve_as_one(now, stop);
+      } catch (const std::exception&) {
+        some.clear();   // too much for one run, perhaps not for several
+      }
+      if (some.empty())
+        for (const auto& r : now) some.push_back(serve(*r.asked, r.payloads, stop));
+      std::move(some.begin(), some.end(), std::back_inserter(answers));
+    }
+    return answers;
+  }
+
 private:
   using clock_time = clock::time_point;
 
+  /// Nothing where the requests cannot be run as one.
+  [[nodiscard]] std::vector<result<served>> serve_as_one(std::span<const together> requests, const std::stop_token& stop)
+  {
+    std::vector<opened> in;
+    std::vector<slice_runner::views> given;
+    for (const auto& r : requests) {
+      auto one = open(*r.asked, r.payloads);
+      if (!one || (!in.empty() && (one->what != in[0].what || !(*one->at == *in[0].at)))) return {};
+      given.push_back(one->views);
+      in.push_back(std::move(one).value());
+    }
+    const auto started = options_.time->now();
+    auto made = batches_.run(in[0].what->network, *in[0].at, given, {.threads = options_.threads, .stop = stop, .on_node = {}});
+    if (!made) return {};
+    const auto took = options_.time->now() - started;
+    std::vector<result<served>> answers;
+    for (std::size_t i = 0; i < in.size(); ++i) answers.push_back(reply_of(*requests[i].asked, in[i], tail_outcome{std::move((*made)[i])}, took));
+    return answers;
+  }
+
   [[nodiscard]] result<served> serve_checked(const wire::request& asked, std::span<const std::span<const std::uint8_t>> payloads, std::stop_token stop)
   {
-    const auto began = options_.time->now();
+    auto in = open(asked, payloads);
+    if (!in) return std::move(in).error();
+    const auto started = options_.time->now();
+    auto made = run_tail({*in->what, *in->at, in->views, asked.tensors, payloads, in->began + asked.deadline_left, std::move(stop)});
+    if (!made) return std::move(made).error();
+    return reply_of(asked, *in, std::move(made).value(), options_.time->now() - started);
+  }
+
+  /// A request as checked and decoded; gives its tensors back when it goes.
+  struct opened {
+    explicit opened(std::shared_ptr<spare_buffers> to) : home(std::move(to)) {}
+    opened(opened&&) = default;
+    opened& operator=(opened&&) = delete;
+    ~opened()
+    {
+      for (auto& [value, values] : given) home->give(std::move(values));
+    }
+    std::shared_ptr<spare_buffers> home;
+    const model* what = nullptr;
+    std::shared_ptr<const cut> at;
+    slice_runner::tensors given;
+    slice_runner::views views;
+    clock_time began;
+    clock::duration decode{0};
+  };
+
+  [[nodiscard]] result<opened> open(const wire::request& asked, std::span<const std::span<const std::uint8_t>> payloads)
+  {
+    opened in(runner_.spare());
+    in.began = options_.time->now();
     const auto found = find(asked.model_hash);
     if (!found) return found.error();
-    const model& what = **found;
+    in.what = *found;
     if (payloads.size() != asked.tensors.size())
       return error(errc::bad_message, std::to_string(asked.tensors.size()) + " tensors, " + std::to_string(payloads.size()) + " payloads");
-    const auto at = cut_at(what, asked.tensors);
-    if (!at) return at.error();
-
-    std::map<value_id, tensor> given;
+    auto at = cut_at(*in.what, asked.tensors);
+    if (!at) return std::move(at).error();
+    in.at = std::move(at).value();
     for (std::size_t i = 0; i < payloads.size(); ++i) {
-      auto decoded = decode_one(what, **at, asked.tensors[i], payloads[i], (**at).tensors[i]);
+      const auto v = in.at->tensors[i];
+      auto decoded = decode_one(*in.what, *in.at, asked.tensors[i], payloads[i], v);
       if (!decoded) return std::move(decoded).error();
-      given.emplace((**at).tensors[i], std::move(decoded).value());
+      in.views.emplace(v, in.given.emplace(v, std::move(decoded).value()).first->second.view());
     }
-    const auto decoded = options_.time->now();
+    in.decode = options_.time->now() - in.began;
+    return in;
+  }
 
-    slice_runner::views views;
-    for (const auto& [value, values] : given) views.emplace(value, values.view());
-    auto made = runner_.run(what.network, **at, cut_side::tail, views, {.threads = options_.threads, .stop = std::move(stop), .on_node = {}});
-    for (auto& [value, values] : given) runner_.spare()->give(std::move(values));
-    if (!made) return std::move(made).error();
-    const auto ran = options_.time->now();
-
+  [[nodiscard]] static served reply_of(const wire::request& asked, const opened& in, tail_outcome made, clock::duration took)
+  {
     served answer;
     answer.head.id = asked.id;
     answer.head.epoch = asked.epoch;
-    for (auto& [value, values] : *made) {
-      answer.head.outputs.push_back(detail::raw_header((*what.network)[value].name, values.view()));
+    clock::duration behind{0};
+    for (const auto& h : made.onward) behind += h.encode + h.link + h.decode + h.server;
+    for (auto& [value, values] : made.outputs) {
+      answer.head.outputs.push_back(detail::raw_header((*in.what->network)[value].name, values.view()));
       answer.outputs.push_back(std::move(values));
     }
-    answer.head.took.decode = std::chrono::duration_cast<std::chrono::microseconds>(decoded - began);
-    answer.head.took.run = std::chrono::duration_cast<std::chrono::microseconds>(ran - decoded);
+    answer.head.took.decode = std::chrono::duration_cast<std::chrono::microseconds>(in.decode);
+    answer.head.took.run = std::chrono::duration_cast<std::chrono::microseconds>(std::max(took - behind, clock::duration::zero()));
+    answer.head.onward = std::move(made.onward);
     return answer;
+  }
+
+  [[nodiscard]] result<tail_outcome> run_tail(const tail_request& asked)
+  {
+    if (options_.run_tail) return options_.run_tail(asked);
+    auto made = runner_.run(asked.what.network, asked.at, cut_side::tail, asked.given, {.threads = options_.threads, .stop = asked.stop, .on_node = {}});
+    if (!made) return std::move(made).error();
+    return tail_outcome{std::move(made).value()};
   }
 
   [[nodiscard]] result<tensor> decode_one(const model& what, const cut& at, const wire::tensor_header& header,
@@ -186,6 +292,7 @@ private:
   std::vector<model> models_;
   worker_options options_;
   slice_runner runner_;
+  detail::batched_tails batches_{runner_};
   std::mutex mutex_;
   std::map<std::pair<const graph*, std::vector<std::string>>, std::shared_ptr<const cut>> cuts_;
 };

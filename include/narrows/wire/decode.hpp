@@ -111,7 +111,11 @@ inline result<message> get(const v1::Reply& from, const limits& most)
   auto outputs = get_all(from.outputs(), most);
   if (!outputs) return std::move(outputs).error();
   const auto micro = [](std::uint64_t n) { return std::chrono::microseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(n, 1U << 31U))); };
-  return message(reply{from.id(), from.epoch(), std::move(outputs).value(), {micro(from.decode_us()), micro(from.queue_us()), micro(from.run_us())}});
+  if (static_cast<std::uint64_t>(from.onward_size()) > most.hops) return broken("reply: " + std::to_string(from.onward_size()) + " hops, limit " + std::to_string(most.hops));
+  std::vector<hop> onward;
+  for (const auto& h : from.onward())
+    onward.push_back({micro(h.encode_us()), micro(h.link_us()), micro(h.decode_us()), micro(h.server_us()), h.bytes_sent(), h.taken_over()});
+  return message(reply{from.id(), from.epoch(), std::move(outputs).value(), {micro(from.decode_us()), micro(from.queue_us()), micro(from.run_us())}, std::move(onward)});
 }
 
 inline result<message> get(const v1::Failure& from, const limits&)

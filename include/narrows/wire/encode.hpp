@@ -92,6 +92,15 @@ inline void put(const reply& from, v1::Envelope& envelope)
   to.set_decode_us(static_cast<std::uint64_t>(from.took.decode.count()));
   to.set_queue_us(static_cast<std::uint64_t>(from.took.queue.count()));
   to.set_run_us(static_cast<std::uint64_t>(from.took.run.count()));
+  for (const auto& h : from.onward) {
+    auto& hop = *to.add_onward();
+    hop.set_encode_us(static_cast<std::uint64_t>(h.encode.count()));
+    hop.set_link_us(static_cast<std::uint64_t>(h.link.count()));
+    hop.set_decode_us(static_cast<std::uint64_t>(h.decode.count()));
+    hop.set_server_us(static_cast<std::uint64_t>(h.server.count()));
+    hop.set_bytes_sent(h.bytes_sent);
+    hop.set_taken_over(h.taken_over);
+  }
 }
 
 inline void put(const failure& from, v1::Envelope& envelope)

@@ -25,6 +25,7 @@ struct limits {
   std::uint32_t tensors = 64;                             ///< tensor headers (and payload frames) per message
   std::uint32_t name_bytes = 1024;
   std::uint32_t scales = 1 << 15;                         ///< per tensor
+  std::uint32_t hops = 8;                                 ///< per reply
   friend bool operator==(const limits&, const limits&) = default;
 };
 
@@ -80,11 +81,23 @@ struct server_times {
   friend bool operator==(const server_times&, const server_times&) = default;
 };
 
+/// What a middle tier spent on handing a request on: the second link of three tiers, or a later one.
+struct hop {
+  std::chrono::microseconds encode{0};
+  std::chrono::microseconds link{0};    ///< sending to reply, less the next tier's own time; waiting, where it took over
+  std::chrono::microseconds decode{0};  ///< at the next tier
+  std::chrono::microseconds server{0};  ///< queue and run there
+  std::uint64_t bytes_sent = 0;
+  bool taken_over = false;              ///< the middle tier ran the rest itself, for want of the next one
+  friend bool operator==(const hop&, const hop&) = default;
+};
+
 struct reply {
   std::uint64_t id = 0;
   std::uint64_t epoch = 0;
   std::vector<tensor_header> outputs;   ///< codec raw
   server_times took;
+  std::vector<hop> onward{};            ///< of a middle tier: its own hop first, then those behind
   friend bool operator==(const reply&, const reply&) = default;
 };
 
