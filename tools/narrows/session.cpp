@@ -8,9 +8,14 @@
 #include <fmt/format.h>
 
 #include <narrows/exec/module.hpp>
+#include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
+#include <narrows/graph/fuse.hpp>
+#include <narrows/graph/seeded_weights.hpp>
+#include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/json/profile.hpp>
 #include <narrows/onnx/import.hpp>
+#include <narrows/onnx/sha256.hpp>
 
 #include "csv.hpp"
 #include "files.hpp"
@@ -19,6 +24,16 @@ namespace narrows::tool {
 
 result<model> open_model(const std::string& file)
 {
+  if (constexpr std::string_view zoo = "zoo:"; file.starts_with(zoo)) {
+    auto shapes = zoo::make(std::string_view(file).substr(zoo.size()));
+    if (!shapes) return unexpected(std::move(shapes).error());
+    auto filled = with_seeded_weights(**shapes, 1);
+    if (!filled) return unexpected(std::move(filled).error());
+    auto fused = fuse(**filled);
+    if (!fused) return unexpected(std::move(fused).error());
+    // The weights follow from the name, so its hash is theirs.
+    return model{file, sha256_hex({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}), std::move(fused).value(), parameters(**shapes)};
+  }
   auto m = load_onnx(file);
   if (!m) {
     auto e = std::move(m).error();

@@ -18,7 +18,8 @@
 
 namespace narrows::tool {
 
-/// Reads a model; the error's text starts with the file as the user named it.
+/// Reads a model; the error's text starts with the file as the user named it. "zoo:vgg16" is a network of the zoo with
+/// seeded weights, the same everywhere.
 [[nodiscard]] result<model> open_model(const std::string& file);
 
 /// The executor module that the options ask for.

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ namespace narrows::detail {
 struct job {
   std::string peer;                          ///< the ROUTER's name for it
   wire::request asked;
+  std::optional<wire::tile_request> tile;    ///< what is asked for in place of a tail; `asked` then has its id alone
   std::vector<zmq::message_t> payloads;
   std::uint64_t bytes = 0;                   ///< of the payloads
   clock::time_point arrived;

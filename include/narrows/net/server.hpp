@@ -25,6 +25,7 @@
 #include <narrows/net/log.hpp>
 #include <narrows/net/payload.hpp>
 #include <narrows/net/security.hpp>
+#include <narrows/net/tile_maker.hpp>
 #include <narrows/net/wakeup.hpp>
 #include <narrows/net/worker.hpp>
 #include <narrows/wire/decode.hpp>
@@ -40,6 +41,7 @@ struct cloud_options {
   std::uint64_t max_queued_bytes = std::uint64_t{1} << 30;
   std::uint64_t max_frame_bytes = 0;              ///< of one payload; 0: 16 MiB or the largest tensor, whichever is more
   std::size_t cached_executors = 8;
+  std::size_t cached_tiles = 16;                  ///< executors of tiles kept loaded; each holds its layers' weights once more
   input_decoder decode_input{};                     ///< for codecs pixels and image; none: they are refused
   std::optional<curve_server> curve{};              ///< keys and allow-list; none: plain
   bool allow_plain = false;                       ///< bind off loopback without keys all the same
@@ -79,7 +81,7 @@ private:
     state(std::vector<model> models, any_engine engine, cloud_options o)
       : options(std::move(o)),
         serving(std::move(models), std::move(engine), {options.threads, options.cached_executors, options.decode_input, options.time}),
-        queue(options.max_queued, options.max_queued_bytes)
+        tiles(serving, options.threads, options.cached_tiles, options.time), queue(options.max_queued, options.max_queued_bytes)
     {
       std::uint64_t largest = std::uint64_t{16} << 20;
       for (const auto& m : serving.models()) {
@@ -171,6 +173,12 @@ private:
       if (!message) return refuse(peer, id, message.error());
       frames.erase(frames.begin());
       if (auto* asked = std::get_if<wire::request>(&*message)) return enqueue(peer, std::move(*asked), std::move(frames));
+      if (auto* asked = std::get_if<wire::tile_request>(&*message)) {
+        wire::request head;
+        head.id = asked->id;
+        head.deadline_left = asked->deadline_left;
+        return enqueue(peer, std::move(head), std::move(frames), std::move(*asked));
+      }
       if (const auto* met = std::get_if<wire::hello>(&*message)) return greet(peer, *met);
       if (const auto* asked = std::get_if<wire::probe>(&*message)) return post(peer, wire::echo{asked->id});
       if (const auto* gone = std::get_if<wire::cancel>(&*message)) {
@@ -197,7 +205,7 @@ private:
         {most.frame_bytes, most.tensors, static_cast<std::uint32_t>(options.max_queued)}});
     }
 
-    bool enqueue(const std::string& peer, wire::request asked, std::vector<zmq::message_t> payloads)
+    bool enqueue(const std::string& peer, wire::request asked, std::vector<zmq::message_t> payloads, std::optional<wire::tile_request> tile = {})
     {
       const auto id = asked.id;
       const auto now = options.time->now();
@@ -207,6 +215,7 @@ private:
       what->expires = now + asked.deadline_left;
       for (const auto& p : payloads) what->bytes += p.size();
       what->asked = std::move(asked);
+      what->tile = std::move(tile);
       what->payloads = std::move(payloads);
       if (!queue.push(std::move(what))) return refuse(peer, id, error(errc::overloaded, std::to_string(queue.size()) + " requests wait"));
       return true;
@@ -276,7 +285,8 @@ private:
       if (began < what.expires) {
         std::vector<std::span<const std::uint8_t>> payloads;
         for (const auto& p : what.payloads) payloads.push_back(detail::bytes_of(p));
-        made = serving.serve(what.asked, payloads, what.stopper.get_token());
+        if (what.tile) made = tiles.make(*what.tile, payloads, what.stopper.get_token());
+        else made = serving.serve(what.asked, payloads, what.stopper.get_token());
       }
       if (what.stopper.stop_requested()) return {};   // nobody waits for it
       std::vector<zmq::message_t> frames;
@@ -302,6 +312,7 @@ private:
 
     cloud_options options;
     worker serving;
+    tile_maker tiles;
     std::vector<std::uint64_t> hashes;   // of the candidate tensors, one per model
     wire::limits most;
     detail::job_queue queue;

@@ -46,6 +46,18 @@ namespace narrows {
   return {};
 }
 
+/// Runs a loaded tile on its parts of the stack's inputs. Errors: those of the executor.
+[[nodiscard]] inline result<tensor> run_tile(any_executor& executor, std::span<const std::optional<region>> reads, std::span<const tensor_view> inputs, const run_options& how)
+{
+  const auto parts = scatter(inputs, reads);
+  std::vector<tensor_view> in;
+  for (const auto& p : parts) in.push_back(p.view());
+  tensor made(executor.outputs()[0].dims);
+  const mutable_tensor_view out[] = {made.view()};
+  NARROWS_TRY(executor.run(in, out, how));
+  return made;
+}
+
 /// Runs the tiles of one stack on threads of this process. Each tile has its executor, loaded once; whichever thread is
 /// free takes the next tile. One run at a time.
 class tile_team {
@@ -76,7 +88,7 @@ public:
     std::optional<error> failed;
     const auto work = [&] {
       for (std::size_t i = next++; i < tiles_.size(); i = next++) {
-        auto made = run_one(tiles_[i], inputs, stop);
+        auto made = run_tile(tiles_[i].executor, tiles_[i].what.reads, inputs, {.threads = 1, .stop = stop, .on_node = {}});
         const std::lock_guard lock(guard);
         if (made) copy_in(made->view(), tiles_[i].what.made, whole.view());
         else if (!failed) failed = std::move(made).error();
@@ -98,17 +110,6 @@ private:
     tile what;
     any_executor executor;
   };
-
-  static result<tensor> run_one(loaded_tile& t, std::span<const tensor_view> inputs, const std::stop_token& stop)
-  {
-    const auto parts = scatter(inputs, t.what.reads);
-    std::vector<tensor_view> in;
-    for (const auto& p : parts) in.push_back(p.view());
-    tensor made(t.executor.outputs()[0].dims);
-    const mutable_tensor_view out[] = {made.view()};
-    NARROWS_TRY(t.executor.run(in, out, {.threads = 1, .stop = stop, .on_node = {}}));
-    return made;
-  }
 
   tile_team() = default;
 
