@@ -71,11 +71,16 @@
 #include <narrows/partition/planning_problem.hpp>
 #include <narrows/partition/priced_problem.hpp>
 #include <narrows/partition/problem_from_graph.hpp>
+#include <narrows/partition/region.hpp>
 #include <narrows/partition/serial_cuts.hpp>
 #include <narrows/partition/signs.hpp>
 #include <narrows/partition/spinn.hpp>
+#include <narrows/partition/stacking.hpp>
 #include <narrows/partition/three_tier.hpp>
 #include <narrows/partition/throughput_cut.hpp>
+#include <narrows/partition/tile.hpp>
+#include <narrows/partition/tile_plan.hpp>
+#include <narrows/partition/tile_team.hpp>
 #include <narrows/partition/tier_plan.hpp>
 #include <narrows/partition/undominated.hpp>
 #include <narrows/schedule/any_policy.hpp>

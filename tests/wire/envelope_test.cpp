@@ -45,6 +45,7 @@ std::vector<message> one_of_each()
     probe{9, 3000},
     probe{10, 0},
     echo{9},
+    tile_request{11, std::string(64, 'a'), std::chrono::milliseconds(250), {"image", "mask"}, "pool3", {{interval{0, 14}, interval{7, 28}}}, {raw}},
   };
 }
 

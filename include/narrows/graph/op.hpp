@@ -104,6 +104,11 @@ struct transpose {
 };
 /// Sizes come from the output shape; `scales` per axis as given (or output/input).
 struct resize {
+  /// Where input and output lie, along one axis, in the maps that they are parts of.
+  struct part {
+    std::int64_t input_first = 0, input_extent = 0;
+    std::int64_t output_first = 0, output_extent = 0;
+  };
   enum class mode : std::uint8_t { nearest, linear, cubic } mode = mode::nearest;
   enum class coordinates : std::uint8_t { half_pixel, pytorch_half_pixel, align_corners, asymmetric, tf_half_pixel_for_nn }
     coordinates = coordinates::half_pixel;
@@ -111,6 +116,8 @@ struct resize {
   std::vector<double> scales;
   float cubic_a = -0.75F;
   bool exclude_outside = false;
+  /// Per axis; empty where the maps are whole. Coordinates are those of the whole maps, so that a tile has their bits.
+  std::vector<part> parts{};
 };
 struct reduce {
   enum class kind : std::uint8_t { mean, sum, max, min } kind = kind::mean;

@@ -37,10 +37,7 @@ public:
   ///          edge goes on trying).
   [[nodiscard]] static result<edge> connect(model what, any_engine engine, edge_options options = {})
   {
-    if (!options.curve && !options.allow_plain && !is_loopback(options.endpoint))
-      return error(errc::authentication, options.endpoint + ": off loopback an edge needs keys (or leave to go without)");
-    if (options.curve && !(is_curve_key(options.curve->server) && is_curve_key(options.curve->own.public_key) && is_curve_key(options.curve->own.secret_key)))
-      return error(errc::authentication, options.endpoint + ": not a CURVE key");
+    NARROWS_TRY(detail::check_link(options));
     edge made(std::make_unique<detail::edge_core>(std::move(what), std::move(engine), std::move(options)));
     if (auto opened = made.core_->open(); !opened) return std::move(opened).error();
     return made;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include <narrows/core/result.hpp>
 #include <narrows/net/clock.hpp>
 #include <narrows/net/log.hpp>
 #include <narrows/net/security.hpp>
@@ -39,4 +40,17 @@ struct edge_options {
   std::shared_ptr<clock> time = steady_time();
 };
 
+namespace detail {
+
+/// Whether an edge may connect so. Errors: authentication (off loopback without keys, or keys that are none).
+[[nodiscard]] inline result<void> check_link(const edge_options& how)
+{
+  if (!how.curve && !how.allow_plain && !is_loopback(how.endpoint))
+    return error(errc::authentication, how.endpoint + ": off loopback an edge needs keys (or leave to go without)");
+  if (how.curve && !(is_curve_key(how.curve->server) && is_curve_key(how.curve->own.public_key) && is_curve_key(how.curve->own.secret_key)))
+    return error(errc::authentication, how.endpoint + ": not a CURVE key");
+  return {};
+}
+
+}  // namespace detail
 }  // namespace narrows

@@ -11,6 +11,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -28,6 +29,7 @@ namespace narrows::detail {
 struct job {
   std::string peer;                          ///< the ROUTER's name for it
   wire::request asked;
+  std::optional<wire::tile_request> tile;    ///< what is asked for in place of a tail; `asked` then has its id alone
   std::vector<zmq::message_t> payloads;
   std::uint64_t bytes = 0;                   ///< of the payloads
   clock::time_point arrived;
@@ -97,7 +99,7 @@ public:
     auto first = pop();
     if (!first) return group;
     group.push_back(std::move(first));
-    if (most <= 1) return group;
+    if (most <= 1 || group[0]->tile) return group;
     const auto& asked = group[0]->asked;
     const auto alike = [&asked](const wire::request& other) {
       return other.model_hash == asked.model_hash && std::equal(other.tensors.begin(), other.tensors.end(), asked.tensors.begin(), asked.tensors.end(),
@@ -105,7 +107,7 @@ public:
     };
     const std::lock_guard lock(mutex_);
     for (auto it = waiting_.begin(); it != waiting_.end() && group.size() < most;) {
-      if (!alike((*it)->asked)) {
+      if ((*it)->tile || !alike((*it)->asked)) {
         ++it;
         continue;
       }

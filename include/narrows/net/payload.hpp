@@ -12,7 +12,9 @@
 
 #include <zmq.hpp>
 
+#include <narrows/core/result.hpp>
 #include <narrows/core/tensor.hpp>
+#include <narrows/pack/packed_tensor.hpp>
 #include <narrows/wire/crc32c.hpp>
 #include <narrows/wire/message.hpp>
 
@@ -52,6 +54,18 @@ template <class Owner>
   header.what.payload_bytes = values.values().size_bytes();
   header.crc32c = crc32c(bytes_of(values.values()));
   return header;
+}
+
+/// A tensor that travelled as float32, once header and payload are found to be what must come: nothing is allocated before.
+/// Errors   bad_message (another name, shape, codec or size), integrity.
+[[nodiscard]] inline result<tensor> receive_raw(const wire::tensor_header& header, std::span<const std::uint8_t> payload, const std::string& name, const shape& dims)
+{
+  if (header.name != name || header.what.coded_as != codec::raw || check(header.what, dims) != errc::ok || payload.size() != header.what.payload_bytes)
+    return error(errc::bad_message, "tensor '" + header.name + "' is " + to_string(header.what.dims) + " " + std::string(to_string(header.what.coded_as)) + ", expected '" + name + "', float32 " + to_string(dims));
+  if (crc32c(payload) != header.crc32c) return error(errc::integrity, "tensor '" + name + "'");
+  tensor values(dims);
+  if (const auto done = decode(header.what, payload, values.values()); !done) return error(done.error(), "tensor '" + name + "'");
+  return values;
 }
 
 }  // namespace narrows::detail

@@ -25,6 +25,7 @@
 #include <narrows/net/log.hpp>
 #include <narrows/net/payload.hpp>
 #include <narrows/net/security.hpp>
+#include <narrows/net/tile_maker.hpp>
 #include <narrows/net/wakeup.hpp>
 #include <narrows/net/worker.hpp>
 #include <narrows/wire/decode.hpp>
@@ -41,6 +42,7 @@ struct cloud_options {
   std::uint64_t max_queued_bytes = std::uint64_t{1} << 30;
   std::uint64_t max_frame_bytes = 0;              ///< of one payload; 0: 16 MiB or the largest tensor, whichever is more
   std::size_t cached_executors = 8;
+  std::size_t cached_tiles = 16;                  ///< executors of tiles kept loaded; each holds its layers' weights once more
   input_decoder decode_input{};                     ///< for codecs pixels and image; none: they are refused
   tail_function run_tail{};                         ///< what makes the answers in place of this cloud's engine (see relay.hpp)
   std::optional<curve_server> curve{};              ///< keys and allow-list; none: plain
@@ -81,7 +83,7 @@ private:
     state(std::vector<model> models, any_engine engine, cloud_options o)
       : options(std::move(o)),
         serving(std::move(models), std::move(engine), {options.threads, options.cached_executors, options.decode_input, options.run_tail, options.time}),
-        queue(options.max_queued, options.max_queued_bytes)
+        tiles(serving, options.threads, options.cached_tiles, options.time), queue(options.max_queued, options.max_queued_bytes)
     {
       std::uint64_t largest = std::uint64_t{16} << 20;
       for (const auto& m : serving.models()) {
@@ -173,6 +175,12 @@ private:
       if (!message) return refuse(peer, id, message.error());
       frames.erase(frames.begin());
       if (auto* asked = std::get_if<wire::request>(&*message)) return enqueue(peer, std::move(*asked), std::move(frames));
+      if (auto* asked = std::get_if<wire::tile_request>(&*message)) {
+        wire::request head;
+        head.id = asked->id;
+        head.deadline_left = asked->deadline_left;
+        return enqueue(peer, std::move(head), std::move(frames), std::move(*asked));
+      }
       if (const auto* met = std::get_if<wire::hello>(&*message)) return greet(peer, *met);
       if (const auto* asked = std::get_if<wire::probe>(&*message)) return post(peer, wire::echo{asked->id});
       if (const auto* gone = std::get_if<wire::cancel>(&*message)) {
@@ -199,7 +207,7 @@ private:
         {most.frame_bytes, most.tensors, static_cast<std::uint32_t>(options.max_queued)}});
     }
 
-    bool enqueue(const std::string& peer, wire::request asked, std::vector<zmq::message_t> payloads)
+    bool enqueue(const std::string& peer, wire::request asked, std::vector<zmq::message_t> payloads, std::optional<wire::tile_request> tile = {})
     {
       const auto id = asked.id;
       const auto now = options.time->now();
@@ -209,6 +217,7 @@ private:
       what->expires = now + asked.deadline_left;
       for (const auto& p : payloads) what->bytes += p.size();
       what->asked = std::move(asked);
+      what->tile = std::move(tile);
       what->payloads = std::move(payloads);
       if (!queue.push(std::move(what))) return refuse(peer, id, error(errc::overloaded, std::to_string(queue.size()) + " requests wait"));
       return true;
@@ -274,7 +283,9 @@ private:
         });
         for (const auto& what : late) end(what, error(errc::deadline, "request waited too long in the queue"), began);
         if (group.size() == 1) {
-          end(group[0], serving.serve(*requests[0].asked, requests[0].payloads, group[0]->stopper.get_token()), began);
+          const auto& what = group[0];
+          const auto stop = what->stopper.get_token();
+          end(what, what->tile ? tiles.make(*what->tile, requests[0].payloads, stop) : serving.serve(*requests[0].asked, requests[0].payloads, stop), began);
           continue;
         }
         const detail::all_stopped none_wanted(group);
@@ -321,6 +332,7 @@ private:
 
     cloud_options options;
     worker serving;
+    tile_maker tiles;
     std::vector<std::uint64_t> hashes;   // of the candidate tensors, one per model
     wire::limits most;
     detail::job_queue queue;

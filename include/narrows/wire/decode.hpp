@@ -118,6 +118,25 @@ inline result<message> get(const v1::Reply& from, const limits& most)
   return message(reply{from.id(), from.epoch(), std::move(outputs).value(), {micro(from.decode_us()), micro(from.queue_us()), micro(from.run_us())}, std::move(onward)});
 }
 
+inline result<message> get(const v1::Tile& from, const limits& most)
+{
+  if (from.id() == 0) return broken("tile without an id");
+  if (from.model_hash().size() > 128) return broken("tile: model hash is too long");
+  if (from.deadline_left_ms() > static_cast<std::uint32_t>(std::numeric_limits<std::int32_t>::max())) return broken("tile: deadline out of range");
+  if (static_cast<std::uint64_t>(from.from_size()) > most.tensors) return broken("tile: " + std::to_string(from.from_size()) + " tensors, limit " + std::to_string(most.tensors));
+  std::vector<std::string> names(from.from().begin(), from.from().end());
+  names.push_back(from.to());
+  for (const auto& name : names)
+    if (name.empty() || name.size() > most.name_bytes) return broken("tile: tensor name of " + std::to_string(name.size()) + " bytes");
+  names.pop_back();
+  const region wanted{{interval{from.row_begin(), from.row_end()}, interval{from.column_begin(), from.column_end()}}};
+  for (const auto& i : wanted.axes)
+    if (i.begin < 0 || i.empty() || i.end > shape::max_elements) return broken("tile: rows or columns out of range");
+  auto parts = get_all(from.parts(), most);
+  if (!parts) return std::move(parts).error();
+  return message(tile_request{from.id(), line(from.model_hash()), std::chrono::milliseconds(from.deadline_left_ms()), std::move(names), from.to(), wanted, std::move(parts).value()});
+}
+
 inline result<message> get(const v1::Failure& from, const limits&)
 {
   const auto code = from_wire(from.code());
@@ -163,6 +182,7 @@ inline result<message> get(const v1::Failure& from, const limits&)
   case v1::Envelope::kCancel: return message(cancel{envelope.cancel().id()});
   case v1::Envelope::kProbe: return message(probe{envelope.probe().id(), envelope.probe().padding().size()});
   case v1::Envelope::kEcho: return message(echo{envelope.echo().id()});
+  case v1::Envelope::kTile: note(envelope.tile().id()); return detail::get(envelope.tile(), most);
   case v1::Envelope::BODY_NOT_SET: break;
   }
   return detail::broken("envelope without a body");

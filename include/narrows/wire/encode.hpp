@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -50,6 +51,11 @@ inline void put(const tensor_header& from, v1::Tensor& to)
   to.set_payload_crc32c(from.crc32c);
 }
 
+inline std::uint32_t milliseconds_left(std::chrono::milliseconds left)
+{
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left.count(), 0, INT32_MAX));
+}
+
 inline void put(const hello& from, v1::Envelope& envelope)
 {
   auto& to = *envelope.mutable_hello();
@@ -78,8 +84,7 @@ inline void put(const request& from, v1::Envelope& envelope)
   to.set_attempt(from.attempt);
   to.set_epoch(from.epoch);
   to.set_model_hash(from.model_hash);
-  const auto left = std::clamp<std::int64_t>(from.deadline_left.count(), 0, INT32_MAX);
-  to.set_deadline_left_ms(static_cast<std::uint32_t>(left));
+  to.set_deadline_left_ms(milliseconds_left(from.deadline_left));
   for (const auto& t : from.tensors) put(t, *to.add_tensors());
 }
 
@@ -121,6 +126,21 @@ inline void put(const probe& from, v1::Envelope& envelope)
 }
 
 inline void put(const echo& from, v1::Envelope& envelope) { envelope.mutable_echo()->set_id(from.id); }
+
+inline void put(const tile_request& from, v1::Envelope& envelope)
+{
+  auto& to = *envelope.mutable_tile();
+  to.set_id(from.id);
+  to.set_model_hash(from.model_hash);
+  to.set_deadline_left_ms(milliseconds_left(from.deadline_left));
+  for (const auto& name : from.from) to.add_from(name);
+  to.set_to(from.to);
+  to.set_row_begin(from.wanted.rows().begin);
+  to.set_row_end(from.wanted.rows().end);
+  to.set_column_begin(from.wanted.columns().begin);
+  to.set_column_end(from.wanted.columns().end);
+  for (const auto& t : from.parts) put(t, *to.add_parts());
+}
 
 }  // namespace detail
 

@@ -11,6 +11,7 @@
 #include <narrows/core/errc.hpp>
 #include <narrows/graph/model.hpp>
 #include <narrows/pack/descriptor.hpp>
+#include <narrows/partition/region.hpp>
 
 /// The messages of narrows.proto as plain values, so that only encode.hpp and decode.hpp see Protobuf.
 namespace narrows::wire {
@@ -101,6 +102,18 @@ struct reply {
   friend bool operator==(const reply&, const reply&) = default;
 };
 
+/// A rectangle of one tensor, to be made from parts of others.
+struct tile_request {
+  std::uint64_t id = 0;
+  std::string model_hash;
+  std::chrono::milliseconds deadline_left{0};
+  std::vector<std::string> from;        ///< names of the tensors that the stack reads
+  std::string to;
+  region wanted;
+  std::vector<tensor_header> parts;     ///< of those that the tile needs, in that order; codec raw
+  friend bool operator==(const tile_request&, const tile_request&) = default;
+};
+
 struct failure {
   std::uint64_t id = 0;                 ///< 0: a message that could not be read at all
   errc code = errc::internal;
@@ -126,7 +139,7 @@ struct echo {
   friend bool operator==(const echo&, const echo&) = default;
 };
 
-using message = std::variant<hello, welcome, request, reply, failure, cancel, probe, echo>;
+using message = std::variant<hello, welcome, request, reply, failure, cancel, probe, echo, tile_request>;
 
 /// 64-bit FNV-1a over the names and shapes of every tensor that may cross (inputs and node outputs, in graph order):
 /// two builds that read one model file differently are told apart before a tensor travels. No defence against malice.

@@ -10,6 +10,7 @@
 
 #include <narrows/exec/reference/math.hpp>
 #include <narrows/exec/reference/step.hpp>
+#include <narrows/graph/detail/resize_map.hpp>
 
 /// Operators that make maps larger (or smaller): resize, transposed convolution.
 namespace narrows::exec::inline NARROWS_EXEC_ISA {
@@ -22,12 +23,12 @@ public:
     std::vector<std::int64_t> now(n.in(0).dims().begin(), n.in(0).dims().end());
     for (std::size_t axis = 0; axis < now.size(); ++axis) {
       const auto from = now[axis], to = n.out()[axis];
-      const double scale = r.scales.empty() ? static_cast<double>(to) / static_cast<double>(from) : r.scales[axis];
-      if (from == to && scale == 1) continue;
+      const auto map = narrows::detail::resize_map(r, axis, from, to);
+      if (map.keeps) continue;
       pass p{1, extent(from), extent(to), 1, {}, {}, 0};
       for (std::size_t i = 0; i < axis; ++i) p.outer *= extent(now[i]);
       for (std::size_t i = axis + 1; i < now.size(); ++i) p.inner *= extent(now[i]);
-      for (std::int64_t o = 0; o < to && from > 0; ++o) add(p, r, coordinate(r, static_cast<double>(o), scale, from, to), from);
+      for (std::int64_t o = 0; o < to && from > 0; ++o) add(p, r, map, map.coordinate(o + map.where.output_first), from);
       now[axis] = to;
       passes_.push_back(std::move(p));
       room_ = std::max(room_, passes_.back().outer * passes_.back().to * passes_.back().inner);
@@ -81,18 +82,6 @@ private:
     }
   };
 
-  static double coordinate(const op::resize& r, double at, double scale, std::int64_t from, std::int64_t to)
-  {
-    using c = enum op::resize::coordinates;
-    switch (r.coordinates) {
-    case c::half_pixel: return (at + 0.5) / scale - 0.5;
-    case c::pytorch_half_pixel: return to > 1 ? (at + 0.5) / scale - 0.5 : 0;
-    case c::align_corners: return to > 1 ? at * static_cast<double>(from - 1) / static_cast<double>(to - 1) : 0;
-    case c::asymmetric: return at / scale;
-    case c::tf_half_pixel_for_nn: return (at + 0.5) / scale;
-    }
-    return 0;
-  }
   /// Keys' cubic kernel (IEEE Trans. ASSP 29(6), 1981) with parameter a.
   static double cubic(double d, double a)
   {
@@ -100,26 +89,21 @@ private:
     if (d < 2) return madd_one(madd_one(madd_one(a, d, -5 * a), d, 8 * a), d, -4 * a);
     return 0;
   }
-  static void add(pass& p, const op::resize& r, double at, std::int64_t from)
+  /// `at` counts in the whole map, the indexes in the part that is there.
+  static void add(pass& p, const op::resize& r, const narrows::detail::resize_map& map, double at, std::int64_t from)
   {
+    const auto whole = map.where.input_extent;
     const auto push = [&](std::int64_t i, double w) {
-      p.index.push_back(static_cast<std::size_t>(std::clamp<std::int64_t>(i, 0, from - 1)));
+      const auto inside = std::clamp<std::int64_t>(i, 0, whole - 1) - map.where.input_first;
+      p.index.push_back(static_cast<std::size_t>(std::clamp<std::int64_t>(inside, 0, from - 1)));
       p.weight.push_back(static_cast<float>(w));
     };
     if (r.mode == op::resize::mode::nearest) {
-      using rounding = enum op::resize::rounding;
-      double i = at;
-      switch (r.rounding) {
-      case rounding::floor: i = std::floor(at); break;
-      case rounding::ceil: i = std::ceil(at); break;
-      case rounding::round_prefer_floor: i = std::ceil(at - 0.5); break;
-      case rounding::round_prefer_ceil: i = std::floor(at + 0.5); break;
-      }
       p.taps = 1;
-      return push(static_cast<std::int64_t>(i), 1);
+      return push(map.nearest(at), 1);
     }
     if (r.mode == op::resize::mode::linear) {
-      const double inside = std::clamp(at, 0.0, static_cast<double>(from - 1)), low = std::floor(inside);
+      const double inside = std::clamp(at, 0.0, static_cast<double>(whole - 1)), low = std::floor(inside);
       p.taps = 2;
       push(static_cast<std::int64_t>(low), 1 - (inside - low));
       return push(static_cast<std::int64_t>(low) + 1, inside - low);
@@ -128,7 +112,7 @@ private:
     double weights[4], total = 0;
     for (int t = 0; t < 4; ++t) {
       const auto i = static_cast<std::int64_t>(low) + t - 1;
-      weights[t] = r.exclude_outside && (i < 0 || i >= from) ? 0 : cubic(std::abs(at - low - (t - 1)), static_cast<double>(r.cubic_a));
+      weights[t] = r.exclude_outside && (i < 0 || i >= whole) ? 0 : cubic(std::abs(at - low - (t - 1)), static_cast<double>(r.cubic_a));
       total += weights[t];
     }
     p.taps = 4;

@@ -147,6 +147,16 @@ inline result<shapes> shapes_of(const op::resize& o, shapes_in in, shapes_in sta
     if (!(o.scales[i] > 0) || !std::isfinite(o.scales[i])) return bad_node("scale is " + std::to_string(o.scales[i]));
     if (in[0][i] == 0 && (*out)[i] != 0) return bad_node("cannot resize " + to_string(in[0]) + " to " + to_string(*out));
   }
+  if (o.parts.empty()) return shapes{*out};
+  if (o.parts.size() != rank) return bad_node("resize of a part needs a place per axis of " + to_string(in[0]));
+  const auto inside = [](std::int64_t first, std::int64_t count, std::int64_t extent) {
+    return first >= 0 && extent <= shape::max_elements && first <= extent - count;
+  };
+  for (std::size_t i = 0; i < rank; ++i) {
+    const auto& p = o.parts[i];
+    if (!inside(p.input_first, in[0][i], p.input_extent) || !inside(p.output_first, (*out)[i], p.output_extent))
+      return bad_node("part of axis " + std::to_string(i) + " lies outside its map");
+  }
   return shapes{*out};
 }
 
