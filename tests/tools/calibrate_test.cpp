@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// narrows_accuracy against the same measurement done plainly with the library, and its report against hand-made scores.
+// narrows calibrate against the same measurement done plainly with the library.
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +29,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::string bundled = NARROWS_SOURCE_DIR "/examples/data/";
+const std::string bundled = test::bundled("");
 
 std::vector<tensor> load_pictures(const std::string& model, const std::string& folder, const shape& expected, tool::preprocessing settings, std::size_t most)
 {
@@ -61,7 +63,7 @@ std::ptrdiff_t first_class(const tensor& scores)
 }
 
 // pool1 lies at 7 % of the work: 2 and 4 bits take a clip per channel from the other half, 6 bits each picture's range.
-TEST(NarrowsAccuracy, CountsWhatAPlainLoopCounts)
+TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
 {
   const auto m = load_onnx(bundled + "shapes.onnx");
   ASSERT_TRUE(m);
@@ -82,51 +84,137 @@ TEST(NarrowsAccuracy, CountsWhatAPlainLoopCounts)
   }
   const auto& dims = crossing[0].dims();
   std::vector<grouped_histogram> halves(2, grouped_histogram(static_cast<std::size_t>(dims[1]), static_cast<std::size_t>(dims.product(2, 4)), 512));
-  for (std::size_t i = 0; i < inputs.size(); ++i) ASSERT_EQ(halves[i % 2].add(std::as_const(crossing[i]).values()), errc::ok);
+  std::vector<histogram> whole_halves(2, histogram(2048));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    ASSERT_EQ(halves[i % 2].add(std::as_const(crossing[i]).values()), errc::ok);
+    ASSERT_EQ(whole_halves[i % 2].add(std::as_const(crossing[i]).values()), errc::ok);
+  }
 
-  const auto f = test::narrows({"score", bundled + "shapes.onnx", bundled + "pictures", "--cuts", "pool1", "--bits", "2,4,6", "--jobs", "2"});
+  const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", bundled + "pictures", "--limit", "20", "--cut", "pool1", "--precision", "2,4,6,4:step-2.5",
+    "--jobs", "2", "-o", "json"});
   ASSERT_EQ(f.code, 0) << f.err;
   const auto card = json::parse(f.out);
-  ASSERT_EQ(card.at("rows").size(), 1U);
-  const auto& row = card.at("rows")[0];
+  EXPECT_EQ(card.at("kind"), "calibration");
+  EXPECT_EQ(card.at("inputs"), 20);
+  ASSERT_EQ(card.at("cuts").size(), 1U);
+  const auto& row = card.at("cuts")[0];
   EXPECT_EQ(row.at("cut"), "pool1");
   EXPECT_NEAR(row.at("macs_share").get<double>(), 0.066, 0.001);
-  ASSERT_EQ(row.at("cells").size(), 3U);
+  ASSERT_EQ(row.at("cells").size(), 4U);
   for (const auto& cell : row.at("cells")) {
     const int bits = cell.at("bits");
-    int agree = 0;
-    double payloads = 0;
+    const bool step = cell.at("rule") == "step", channels = bits < 5 && !step;
+    int agree[2] = {}, zeros = 0;
+    double dense = 0, rans = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       coding how{codec::dense, bits};
-      if (bits < 5) {
-        how.scales = std::make_shared<const std::vector<affine>>(*fit_mse(halves[1 - i % 2], bits));
-        how.rule = range_rule::calibrated;
-        how.group.axis = 1;
-      }
+      if (channels) how.scales = std::make_shared<const std::vector<affine>>(*fit_mse(halves[1 - i % 2], bits));
+      if (step) how.scales = std::make_shared<const std::vector<affine>>(1, *fit_step(whole_halves[1 - i % 2], bits, 2.5));
+      if (how.scales) how.rule = range_rule::calibrated;
+      if (channels) how.group.axis = 1;
       aligned_vector<std::uint8_t> payload;
+      how.coded_as = codec::rans;
+      ASSERT_TRUE(encode(std::as_const(crossing[i]).view(), how, payload));
+      rans += static_cast<double>(payload.size()) / 20;
+      how.coded_as = codec::dense;
       const auto d = encode(std::as_const(crossing[i]).view(), how, payload);
       ASSERT_TRUE(d);
-      payloads += static_cast<double>(payload.size()) / 20;
+      dense += static_cast<double>(payload.size()) / 20;
       tensor back(dims);
       ASSERT_TRUE(decode(*d, payload, back.values()));
-      agree += first_class(run(*engine, tail_slice(m->network, *at), std::as_const(back).view())) == whole[i];
+      zeros += static_cast<int>(std::count(back.values().begin(), back.values().end(), 0.0F));
+      agree[i % 2] += first_class(run(*engine, tail_slice(m->network, *at), std::as_const(back).view())) == whole[i];
     }
-    EXPECT_EQ(cell.at("rule"), bits < 5 ? "clip per channel" : "picture");
-    EXPECT_EQ(cell.at("agree"), agree) << bits;
-    EXPECT_EQ(cell.at("scored"), 20);
-    // An envelope of less than 150 bytes, and at most 12 for each of the 24 channels' scales.
-    EXPECT_GT(cell.at("dense_bytes"), payloads + 50);
-    EXPECT_LT(cell.at("dense_bytes"), payloads + 150 + (bits < 5 ? 24 * 12 : 0));
-    EXPECT_LT(cell.at("sparse_bytes"), cell.at("dense_bytes")) << "pool1 follows a ReLU";
+    EXPECT_EQ(cell.at("rule"), channels ? "channel-clip" : step ? "step" : "picture");
+    EXPECT_EQ(cell.at("score").at("selection"), json({{"inputs", 10}, {"agree", agree[0]}})) << bits;
+    EXPECT_EQ(cell.at("score").at("confirmation"), json({{"inputs", 10}, {"agree", agree[1]}})) << bits;
+    EXPECT_NEAR(cell.at("zero_share").get<double>(), zeros / (20.0 * static_cast<double>(crossing[0].size())), 1e-9);
+    EXPECT_EQ(cell.contains("scales"), bits < 5);
+    if (channels) {   // for a plan: of all inputs
+      grouped_histogram all = halves[0];
+      all.merge(halves[1]);
+      const auto fitted = *fit_mse(all, bits);
+      ASSERT_EQ(cell.at("scales").size(), fitted.size());
+      for (std::size_t c = 0; c < fitted.size(); ++c) EXPECT_EQ(cell.at("scales")[c], json({fitted[c].scale, fitted[c].zero}));
+    }
+    for (const auto& cost : cell.at("codecs")) {
+      const double payload = cost.at("payload_bytes"), message = cost.at("bytes");
+      if (cost.at("codec") == "dense") EXPECT_NEAR(payload, dense, 1e-6);
+      if (cost.at("codec") == "rans") EXPECT_NEAR(payload, rans, 1e-6);
+      // An envelope of less than 150 bytes, and at most 12 for each of the 24 channels' scales.
+      EXPECT_GT(message, payload + 50);
+      EXPECT_LT(message, payload + 150 + (channels ? 24 * 12 : 0));
+      EXPECT_GT(cost.at("encode_s"), 0.0);
+    }
   }
   const double values = static_cast<double>(crossing[0].size());
-  EXPECT_GT(row.at("raw_bytes"), 4 * values + 50);
-  EXPECT_LT(row.at("raw_bytes"), 4 * values + 150);
+  EXPECT_GT(row.at("raw").at("bytes"), 4 * values + 50);
+  EXPECT_LT(row.at("raw").at("bytes"), 4 * values + 150);
+  ASSERT_EQ(card.at("forms").size(), 9U);
+  for (const auto& form : card.at("forms"))
+    if (form.at("name") == "pixels" || form.at("name") == "PNG") {
+      EXPECT_EQ(form.at("score").at("selection").at("agree"), 10);
+      EXPECT_EQ(form.at("score").at("confirmation").at("agree"), 10);
+    }
+}
+
+TEST(NarrowsCalibrate, GivesUpWhatIsHopelessAndSaysSo)
+{
+  const std::string pictures = bundled + "pictures";   // three times, for a trial and more
+  const auto scored = [&](const std::string& give_up) {
+    const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", pictures, pictures, pictures, "--cut", "pool1", "--precision", "1,8", "--give-up", give_up, "--codec", "dense", "-o", "json"});
+    EXPECT_EQ(f.code, 0) << f.err;
+    std::vector<int> inputs;
+    const auto card = json::parse(f.out);
+    for (const auto& cell : card.at("cuts")[0].at("cells"))
+      inputs.push_back(cell.at("score").at("selection").at("inputs").get<int>() + cell.at("score").at("confirmation").at("inputs").get<int>());
+    inputs.push_back(card.at("inputs"));
+    return inputs;
+  };
+  const auto some = scored("0.9"), all = scored("0");
+  ASSERT_GT(some[2], 50) << "too few bundled pictures for a trial";
+  EXPECT_EQ(some, (std::vector<int>{50, some[2], some[2]}));
+  EXPECT_EQ(all, std::vector<int>(3, some[2]));
+}
+
+TEST(NarrowsCalibrate, RefusesWhatItCannotScore)
+{
+  const std::string network = bundled + "shapes.onnx", pictures = bundled + "pictures";
+  test::expect_one_error(test::narrows({"calibrate", network, pictures, "--cut", "nowhere"}), 2, "nowhere");
+  test::expect_one_error(test::narrows({"calibrate", network, pictures, "--limit", "1"}), 3, "two inputs");
+  for (const std::string bad : {"17", "4:step", "4:step-5", "4:step-2.25", "4:middle", "x"})
+    test::expect_one_error(test::narrows({"calibrate", network, pictures, "--precision", bad}), 2, bad);
+}
+
+TEST(NarrowsCalibrate, WritesWhatAPlanIsChosenBy)
+{
+  const std::string network = bundled + "shapes.onnx", pictures = bundled + "pictures";
+  const test::scratch folder;
+  const auto profile = folder / "device.json";
+  ASSERT_EQ(test::narrows({"profile", network, "--repeats", "1", "--write", profile, "-o", "csv"}).code, 0);
+  const auto calibration = folder / "calibration.json";
+  const auto c = test::narrows({"calibrate", network, pictures, "--limit", "8", "--cut", "pool1", "--precision", "8,4:step-3", "--codec", "dense,rans", "--write", calibration});
+  ASSERT_EQ(c.code, 0) << c.err;
+  EXPECT_THAT(c.out, testing::HasSubstr("4:step-3"));
+  EXPECT_THAT(c.out, testing::HasSubstr("JPEG q90"));
+  const auto gated = test::narrows({"plan", network, "--device", profile, "--calibration", calibration, "--require", "agreement=0.5", "--show", "0", "-o", "json"});
+  ASSERT_EQ(gated.code, 0) << gated.err;
+  std::set<std::string> coded;
+  for (const auto& each : json::parse(gated.out).at("candidates")) {
+    const auto& codecs = each.at("plan").at("codec");
+    if (codecs != json::array() && codecs != json({"raw"})) coded.insert(each.at("plan").dump());
+  }
+  EXPECT_EQ(coded, (std::set<std::string>{R"({"bits":[4],"codec":["dense"],"cut":["pool1"]})", R"({"bits":[4],"codec":["rans"],"cut":["pool1"]})",
+    R"({"bits":[8],"codec":["dense"],"cut":["pool1"]})", R"({"bits":[8],"codec":["rans"],"cut":["pool1"]})"}));
+  auto foreign = json::parse(test::text_of(calibration));
+  foreign["model"]["hash"] = std::string(64, '0');
+  test::write_text(calibration, foreign.dump());
+  test::expect_one_error(test::narrows({"plan", network, "--device", profile, "--calibration", calibration}), 3, "hash");
 }
 
 // t296 holds the scores of mcunet: the span below the largest score is the middle one of those of twenty that keep most
 // answers of the other half, here by sending the codes through the real thing.
-TEST(NarrowsAccuracy, HangsTheRangeOfClassScoresFromTheLargest)
+TEST(NarrowsCalibrate, HangsTheRangeOfClassScoresFromTheLargest)
 {
   const auto file = test::shared("models/imagenet/mcunet_144.onnx"), photographs = test::shared("images/photos");
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no shared models beside this checkout";
@@ -175,72 +263,13 @@ TEST(NarrowsAccuracy, HangsTheRangeOfClassScoresFromTheLargest)
     const auto most = std::find_if(spans.rbegin(), spans.rend(), [](const auto& s) { return !s.empty(); });
     for (std::size_t i = half; i < count; i += 2) agree += keeps(i, (*most)[most->size() / 2]);
   }
-  const auto f = test::narrows({"score", file, photographs, "--resize", "164", "--crop", "144", "--mean", "127", "--std", "127.5", "--pictures", std::to_string(count),
-                                "--cuts", "t296", "--bits", std::to_string(bits)});
+  const auto f = test::narrows({"calibrate", file, photographs, "--resize", "164", "--crop", "144", "--mean", "127", "--std", "127.5", "--limit", std::to_string(count),
+                                "--cut", "t296", "--precision", std::to_string(bits), "-o", "json"});
   ASSERT_EQ(f.code, 0) << f.err;
   const auto card = json::parse(f.out);
-  const auto& cell = card.at("rows")[0].at("cells")[0];
-  EXPECT_EQ(cell.at("rule"), "upper end");
-  EXPECT_EQ(cell.at("agree"), agree);
-}
-
-json cell(int bits, int agree, int scored)
-{
-  return {{"bits", bits}, {"rule", "picture"}, {"agree", agree}, {"scored", scored}, {"dense_bytes", 100.0 * bits}, {"sparse_bytes", 90.0 * bits}};
-}
-json row(const std::string& cut, double share, json cells)
-{
-  return {{"cut", cut}, {"shape", "1x2x5x5"}, {"macs_share", share}, {"float_bytes", 200}, {"raw_bytes", 300}, {"sign", 1}, {"cells", std::move(cells)}};
-}
-json card(const std::string& model, json rows)
-{
-  return {{"schema", 1}, {"kind", "scores"}, {"tool_version", "0"}, {"model", {{"name", model}, {"hash", std::string(64, 'a')}}},
-          {"level", "reference-fma"}, {"inputs", 200}, {"rows", std::move(rows)}};
-}
-
-class Report : public testing::Test {
-protected:
-  std::string file(const std::string& name, const std::string& text)
-  {
-    test::write_text(folder_ / name, text);
-    return folder_ / name;
-  }
-  test::scratch folder_;
-};
-
-// 190 and 180 of 200 have the Wilson intervals 91-97 and 85-93 (Brown, Cai and DasGupta, 2001, give the formula).
-TEST_F(Report, StatesMedianWorstAndAverages)
-{
-  const auto a = file("a.json", card("a.onnx", {row("early", 0.1, {cell(4, 100, 200), cell(8, 200, 200)}), row("middle", 0.5, {cell(4, 180, 200), cell(8, 200, 200)}),
-                                                 row("late", 0.9, {cell(4, 190, 200), cell(8, 198, 200)})}).dump());
-  const auto b = file("b.json", card("b.onnx", {row("only", 0.3, {cell(4, 200, 200), cell(8, 200, 200)})}).dump());
-  const auto f = test::narrows({"report", a, b});
-  ASSERT_EQ(f.code, 0) << f.err;
-  for (const std::string line : {
-         "| a | 3 | 100.0 | 99.0 (96-100) | `late`, 90 % of the work | 90.0 | 50.0 (43-57) | `early`, 10 % of the work |\n",
-         "| b | 1 | 100.0 | 100.0 (98-100) | `only`, 30 % of the work | 100.0 | 100.0 (98-100) | `only`, 30 % of the work |\n",
-         "| up to 20 % of the multiply-adds | 1 | 50.0 | 100.0 |\n",
-         "| past 20 % of the multiply-adds | 3 | 95.0 | 99.7 |\n",
-         "| `middle` | 1x2x5x5 | 50 | 90.0 (85-93) | 100.0 (98-100) |\n",
-         "| `late` | 1x2x5x5 | 90 | 95.0 (91-97) | 99.0 (96-100) |\n",
-         "| `early` | 50 | 300 | 400 / 360 | 800 / 720 |\n"})
-    EXPECT_NE(f.out.find(line), std::string::npos) << line << f.out;
-}
-
-TEST_F(Report, RefusesScoresThatCannotBeTrue)
-{
-  auto bad = card("a.onnx", {row("only", 0.3, {cell(8, 201, 200)})});
-  auto f = test::narrows({"report", file("bad.json", bad.dump())});
-  EXPECT_NE(f.code, 0);
-  EXPECT_NE(f.err.find("bad.json"), std::string::npos) << f.err;
-  EXPECT_NE(f.err.find("agree"), std::string::npos) << f.err;
-  bad["kind"] = "profile";
-  f = test::narrows({"report", file("bad.json", bad.dump())});
-  EXPECT_NE(f.code, 0);
-  EXPECT_NE(f.err.find("kind"), std::string::npos) << f.err;
-  f = test::narrows({"report", folder_ / "absent.json"});
-  EXPECT_NE(f.code, 0);
-  EXPECT_TRUE(f.out.empty()) << f.out;
+  const auto& cell = card.at("cuts")[0].at("cells")[0];
+  EXPECT_EQ(cell.at("rule"), "upper-end");
+  EXPECT_EQ(cell.at("score").at("selection").at("agree").get<int>() + cell.at("score").at("confirmation").at("agree").get<int>(), agree);
 }
 
 }  // namespace

@@ -4,19 +4,19 @@
 #include <span>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
-#include <narrows/core/result.hpp>
-
-#include "score.hpp"
+#include <narrows/profile/calibration.hpp>
 
 namespace narrows::tool {
 
-[[nodiscard]] nlohmann::ordered_json to_json(const score_card& card);
-/// Errors: bad_input, naming `where` and the field.
-[[nodiscard]] result<score_card> score_card_from_json(const nlohmann::json& from, const std::string& where);
+/// The section "Low widths" of docs/measurements.md, as Markdown: calibrations of one precision per width, codecs dense and sparse.
+[[nodiscard]] std::string low_widths_section(std::span<const calibration> all);
 
-/// The section "Low widths" of docs/measurements.md, as Markdown.
-[[nodiscard]] std::string low_widths_section(std::span<const score_card> cards);
+/// The section "Bytes of a request" of docs/measurements.md.
+[[nodiscard]] std::string bytes_section(std::span<const calibration> all);
+
+/// "98.5 (96-99)": a share in %, and its 95 % interval.
+[[nodiscard]] std::string with_interval(const agreement_score& s);
+/// A file name without its extension.
+[[nodiscard]] std::string short_name(const std::string& model);
 
 }  // namespace narrows::tool

@@ -2,31 +2,79 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <narrows/pack/arithmetic.hpp>
+#include <narrows/profile/calibration.hpp>
 
 namespace narrows::tool {
 
-/// How one tensor is coded at one width: the range of each picture itself from 5 bits on; below, the clip of least
-/// squared error from the other fold, per channel where that pays. Of class scores only the upper end decides the answer:
-/// from 3 bits on their range hangs down from each picture's largest score, as far as the other fold wants it.
-enum class rule { picture, clip, channel_clip, upper_end };
+/// A precision as asked for. Without a rule, the one that serves best at that width and cut (usual_rule).
+struct wanted_precision {
+  int width = 8;
+  std::optional<level_rule> rule{};
+  double step_of = 0;
+};
 
-[[nodiscard]] inline std::string_view name_of(rule r)
+/// "4", "6:picture", "4:channel-clip", "4:step-3", "5:step-3.5". None for anything else.
+[[nodiscard]] inline std::optional<wanted_precision> parse_precision(std::string_view text)
 {
-  switch (r) {
-  case rule::picture: return "picture";
-  case rule::clip: return "clip";
-  case rule::channel_clip: return "clip per channel";
-  case rule::upper_end: return "upper end";
-  }
-  return "";
+  const auto number = [](std::string_view digits) -> std::optional<int> {
+    int n = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+    return failed == std::errc{} && end == digits.data() + digits.size() && is_packable_width(n) ? std::optional(n) : std::nullopt;
+  };
+  const auto colon = text.find(':');
+  const auto width = number(text.substr(0, colon));
+  if (!width) return std::nullopt;
+  if (colon == std::string_view::npos) return wanted_precision{*width, {}, 0};
+  auto rule_text = text.substr(colon + 1);
+  if (const auto plain = parse_level_rule(rule_text)) return is_step(*plain) ? std::nullopt : std::optional(wanted_precision{*width, plain, 0});
+  const auto dash = rule_text.rfind('-');
+  const auto rule = parse_level_rule(rule_text.substr(0, dash));
+  if (dash == std::string_view::npos || !rule || !is_step(*rule)) return std::nullopt;
+  auto of_text = rule_text.substr(dash + 1);
+  const bool half = of_text.ends_with(".5");
+  if (half) of_text.remove_suffix(2);
+  const auto of = number(of_text);
+  if (!of || *of + (half ? 1 : 0) > *width) return std::nullopt;
+  return wanted_precision{*width, rule, *of + (half ? 0.5 : 0)};
+}
+
+/// What is known of the tensor at a cut when a rule is chosen.
+struct cut_traits {
+  bool has_channels = false;
+  bool holds_scores = false;   ///< one value per class, with nothing left to compute
+  double macs_share = 0;
+};
+
+/// The rule that keeps most agreement at a width: the range of each input itself from 5 bits on; below, the clip of least squared
+/// error, per channel where that pays. Of class scores only the upper end decides the answer.
+/// Source: the agreement of each rule over 57 cuts of five networks; docs/measurements.md, "Low widths", has today's.
+[[nodiscard]] inline level_rule usual_rule(const cut_traits& at, int width)
+{
+  if (at.holds_scores && width >= 3) return level_rule::upper_end;
+  if (width >= 5) return level_rule::picture;
+  return at.has_channels && (width <= 2 || at.macs_share < 0.2) ? level_rule::channel_clip : level_rule::clip;
+}
+
+/// The precisions worth trying where none are asked for: each width by its usual rule, 5 bits by the clip too, whose step is finer,
+/// and steps with the little room that a coder wants (more room makes codes longer, not answers better).
+[[nodiscard]] inline std::vector<wanted_precision> usual_precisions()
+{
+  std::vector<wanted_precision> all;
+  for (const int width : {8, 7, 6, 5, 4, 3}) all.push_back({width, {}, 0});
+  all.push_back({5, level_rule::clip, 0});
+  for (const auto& [width, of] : {std::pair{7, 6.0}, {6, 5.5}, {6, 5.0}, {5, 4.5}, {5, 4.0}, {4, 3.5}, {4, 3.0}, {4, 2.5}}) all.push_back({width, level_rule::step, of});
+  return all;
 }
 
 /// Levels for [highest - span, highest]; 0 need not be among them.

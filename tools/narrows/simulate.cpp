@@ -103,7 +103,7 @@ exit_code make(const simulate_command& how)
   if (!(how.length.count() >= 1)) return report(error(errc::bad_input, "simulate: --for must be 1s or more"));
   auto m = open_model(how.model);
   if (!m) return report(m.error());
-  auto made = planning::make(*m, how.choice, how.engine, how.bits, how.codecs, {});
+  auto made = planning::make(*m, how.choice, how.engine, how.bits, how.codecs, {.forms = true});
   if (!made) return report(made.error());
   const link_state link = link_of(how.choice, false);
   if (!link.is_up() || (how.to && how.trace == "ramp" && !(how.to->bits_per_second > 0)))
@@ -165,7 +165,7 @@ void add_simulate(CLI::App& program, action& chosen)
   add_model(*app, options->model);
   add_planning(*app, options->choice, "--limit,--require");
   app->remove_option(app->get_option("--policy"));   // all of them
-  app->add_option("--bits", options->bits, "widths to consider [8; with --accuracy 2,3,4,5,6,8]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
+  app->add_option("--bits", options->bits, "widths to consider [8; with --calibration those in it]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
   app->add_option("--codec", options->codecs, "codecs to consider [all but lz4 and zstd]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   const auto group = "The trace";
   app->add_option("--trace", options->trace, "a constant link; a step to another rate half-way; a ramp to it; or one that wanders like a phone's")
