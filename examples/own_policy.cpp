@@ -91,16 +91,32 @@ int main()
 {
   const auto network = build_network();
   // `narrows profile` measures the times; here a device of 0.5 and a server of 50 billion multiply-adds per second stand
-  // in. `narrows calibrate` would measure the agreement with the float network.
+  // in. `narrows calibrate` would measure agreement with the float network, and bytes.
   narrows::machine_profile device, server;
   device.layers = narrows::assumed_node_times(*network, 0.5e9);
   server.layers = narrows::assumed_node_times(*network, 50e9);
-  const narrows::accuracy_table accuracy("", {{"input", 4, 0.80, 200}, {"input", 8, 0.99, 200}, {"pool16", 4, 0.90, 200},
-    {"pool16", 8, 0.99, 200}, {"pool32", 4, 0.95, 200}, {"pool64", 4, 0.96, 200}, {"pool96", 4, 0.97, 200}, {"pool128", 4, 0.98, 200}});
+  narrows::calibration measured;
+  measured.inputs = 200;
+  const auto add = [&](const std::string& cut, std::int64_t channels, std::int64_t side, std::vector<std::pair<int, int>> agreeing) {
+    narrows::calibration_row row{cut, {1, channels, side, side}};
+    for (const auto& [width, of_100] : agreeing) {   // of the half that a plan is chosen by, and of the other
+      narrows::calibration_cell cell{{width}, {{100, of_100}, {100, of_100}}};
+      const auto sign = cut == "input" ? narrows::value_sign::either : narrows::value_sign::rectified;
+      const double payload = narrows::payload_bytes(row.dims.elements(), narrows::codec::runs, width, narrows::assumed_zero_share(sign, width));
+      cell.codecs.push_back({narrows::codec::runs, payload + 160, payload});
+      row.cells.push_back(cell);
+    }
+    measured.rows.push_back(row);
+  };
+  add("input", 3, 128, {{4, 80}, {8, 99}});
+  add("pool16", 16, 64, {{4, 90}, {8, 99}});
+  add("pool32", 32, 32, {{4, 95}});
+  add("pool64", 64, 16, {{4, 96}});
+  add("pool96", 96, 8, {{4, 97}});
+  add("pool128", 128, 4, {{4, 98}});
   narrows::enumerate_options how;
-  how.widths = {4, 8};
   how.pixels = true;
-  const auto candidates = narrows::enumerate_candidates(*network, narrows::single_tensor_cuts(*network), {&device, &server, &accuracy}, how);
+  const auto candidates = narrows::enumerate_candidates(*network, narrows::single_tensor_cuts(*network), {&device, &server, &measured}, how);
   if (!candidates) return std::fprintf(stderr, "%s\n", candidates.error().text().c_str()), 1;
 
   narrows::objective soonest(narrows::metric::latency);

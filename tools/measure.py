@@ -4,6 +4,7 @@
 them is kept.
 
   tools/measure.py low-widths    agreement and bytes at every cut and width of the five ImageNet networks (half an hour)
+  tools/measure.py bytes         the smallest requests of the five networks whose answers hold, beside PNG and JPEG (an hour)
   tools/measure.py executor      the executor beside OpenCV's dnn module, one thread (a minute)
   tools/measure.py kernels       packing and unpacking beside the limit and what else there is, one thread (ten minutes)
   tools/measure.py codecs        sizes and speeds of the codecs on real feature maps, beside LZ4, Zstandard and Blosc (two minutes)
@@ -16,8 +17,8 @@ them is kept.
   tools/measure.py live          the same by real processes over a shaped link; needs root (an hour; --points N: only the first so many)
   tools/measure.py plots         measures nothing: draws the figures of docs/kernels.md from its tables, as `kernels` and `codecs` do
 
-Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but `low-widths`, and the models and photographs in
-../shared. Scores of low-widths are kept in build/measurements: a network scored there is not scored again.
+Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but the first two, and the models and photographs in
+../shared. Calibrations are kept in build/measurements: a network calibrated there is not calibrated again.
 """
 import argparse
 import collections
@@ -84,16 +85,27 @@ def output_of(command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread).stdout
 
 
-def low_widths(how):
-    program = str(how.build / "bin/narrows_accuracy")
-    results = how.build.parent / "measurements"
+def calibrated(how, kind, options):
+    """Files of `narrows calibrate` for the five networks, two inputs at once; those that are there already are kept."""
+    results = how.build.parent / "measurements" / kind
     results.mkdir(parents=True, exist_ok=True)
+    files = []
     for name, preprocessing in NETWORKS.items():
-        scores = results / f"{name}.json"
-        if not scores.exists():
-            output_of([program, "score", str(how.shared / "models/imagenet" / f"{name}.onnx"), str(how.shared / "images/photos"), *preprocessing,
-                       "--jobs", "2", "--out", str(scores)])
-    return output_of([program, "report", *(str(results / f"{name}.json") for name in NETWORKS)])
+        files.append(str(results / f"{name}.json"))
+        if not os.path.exists(files[-1]):
+            output_of([str(how.build / "bin/narrows"), "calibrate", str(how.shared / "models/imagenet" / f"{name}.onnx"), str(how.shared / "images/photos"),
+                       *preprocessing, "--jobs", "2", *options, "--write", files[-1], "-o", "csv"])
+    return files
+
+
+def low_widths(how):
+    files = calibrated(how, "low-widths", ["--precision", "1,2,3,4,5,6,8", "--codec", "dense,sparse", "--dominated", "--give-up", "0"])
+    return output_of([str(how.build / "bin/narrows_accuracy"), "low-widths", *files])
+
+
+def smallest_requests(how):
+    files = calibrated(how, "bytes", ["--codec", "dense,sparse,runs,rans,lz4,zstd", "--most-share", "0.8"])
+    return output_of([str(how.build / "bin/narrows_accuracy"), "bytes", *files])
 
 
 def executor(how):
@@ -269,6 +281,7 @@ def live_section(how):
 # What makes each section, the document that holds it and that document's title.
 SECTIONS = {
     "low-widths": (low_widths, "measurements.md", "Measurements"),
+    "bytes": (smallest_requests, "measurements.md", "Measurements"),
     "executor": (executor, "measurements.md", "Measurements"),
     "planning": (planning, "measurements.md", "Measurements"),
     "policies": (policies_section, "measurements.md", "Measurements"),

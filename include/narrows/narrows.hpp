@@ -47,7 +47,7 @@
 #include <narrows/graph/shape_inference.hpp>
 #include <narrows/graph/zoo/zoo.hpp>
 #include <narrows/exec/executor.hpp>
-#include <narrows/profile/accuracy.hpp>
+#include <narrows/profile/calibration.hpp>
 #include <narrows/profile/codec_times.hpp>
 #include <narrows/profile/layer_times.hpp>
 #include <narrows/profile/link.hpp>

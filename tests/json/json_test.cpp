@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <narrows/json/calibration.hpp>
 #include <narrows/json/plan.hpp>
 #include <narrows/json/profile.hpp>
 
@@ -24,6 +25,23 @@ machine_profile sample()
   p.layers.whole = {0.4, 0.3, 0.8};
   p.codecs.entries = {{codec::raw, 0, 1e-6, 1e-10, 2e-6, 3e-10}, {codec::sparse, 11, 0, 1.0 / 7e9, 0, 1e-9}};
   return p;
+}
+
+calibration calibrated()
+{
+  const coded_cost cost{codec::rans, 1234.5, 1100.25, 1.0 / 3e6, 1.0 / 7e6};
+  calibration c;
+  c.model_hash = std::string(64, 'f');
+  c.model_name = "net.onnx";
+  c.machine = "A \"processor\"";
+  c.level = "reference-fma";
+  c.inputs = 200;
+  c.forms = {{90, {{100, 88}, {100, 90}}, {codec::image, 15600, 15500, 1e-3, 2e-3}}, {0, {{100, 100}, {100, 100}}, {codec::pixels, 150700, 150528, 0, 1e-3}}};
+  c.rows = {{"pool/x:0", shape{1, 2, 5, 5}, true, 1.0 / 3, {codec::raw, 300, 200, 1e-7, 1e-7}, {}}};
+  c.rows[0].cells = {{{8, level_rule::picture, 0}, {{100, 99}, {100, 100}}, 0.25, {}, {cost}},
+    {{4, level_rule::step, 2.5}, {{25, 3}, {25, 4}}, 1.0 / 7, {{0.1F, -7}}, {cost, {codec::dense, 1, 1, 0, 0}}},
+    {{3, level_rule::channel_clip, 0}, {{100, 90}, {100, 95}}, 0, {{0.1F, 0}, {1.0F / 3, 32000}}, {}}};
+  return c;
 }
 
 TEST(ProfileJson, RoundTripsToTheBit)
@@ -54,7 +72,7 @@ TEST(ProfileJson, NamesTheFileAndTheFieldThatIsWrong)
   bad["codecs"][0]["codec"] = "zip";
   EXPECT_EQ(refusal(bad), "p.json: codec 0: 'codec' is not known");
   bad = good;
-  bad["kind"] = "accuracy";
+  bad["kind"] = "calibration";
   EXPECT_EQ(refusal(bad), "p.json: 'kind' is not \"profile\"");
   bad = good;
   bad["schema"] = 2;
@@ -69,7 +87,7 @@ void replace_each(nlohmann::json& at, nlohmann::json& root, int& refused)
     const auto kept = at;
     at = w;
     if (!machine_profile_from_json(root)) ++refused;
-    (void)accuracy_table_from_json(root);
+    if (!calibration_from_json(root)) ++refused;
     at = kept;
   }
   if (at.is_structured())
@@ -82,8 +100,8 @@ TEST(ProfileJson, SurvivesAnyFieldOfAnyType)
   int refused = 0;
   replace_each(root, root, refused);
   EXPECT_GT(refused, 100);
-  auto table = to_json(accuracy_table("", {{"pool", 4, 0.9, 100, 0.5}}));
-  replace_each(table, table, refused);
+  auto measured = to_json(calibrated());
+  replace_each(measured, measured, refused);
 }
 
 TEST(ParseJson, AnswersBrokenTextWithAnError)
@@ -92,14 +110,52 @@ TEST(ParseJson, AnswersBrokenTextWithAnError)
   EXPECT_FALSE(parse_json(std::string(200'000, '['), "x"));
 }
 
-TEST(AccuracyJson, RoundTrips)
+TEST(CalibrationJson, RoundTripsToTheBit)
 {
-  const accuracy_table t(std::string(64, 'f'), {{"pool", 4, 0.9, 100, 0.5}, {"pool", 8, 0.99, 100, {}}});
-  const auto back = accuracy_table_from_json(to_json(t));
+  const auto c = calibrated();
+  const auto parsed = parse_json(to_json(c).dump(), "c.json");
+  ASSERT_TRUE(parsed);
+  const auto back = calibration_from_json(*parsed);
   ASSERT_TRUE(back) << back.error().text();
-  EXPECT_EQ(back->entries(), t.entries());
-  EXPECT_EQ(back->model_hash(), t.model_hash());
-  EXPECT_EQ(back->agreement("pool", 5), 0.9);
+  EXPECT_EQ(*back, c);
+}
+
+TEST(CalibrationJson, NamesTheFileAndTheFieldThatIsWrong)
+{
+  const auto good = to_json(calibrated());
+  const auto refusal = [](const nlohmann::json& bad) {
+    const auto read = calibration_from_json(bad, "c.json");
+    return read ? std::string() : read.error().what;
+  };
+  auto bad = good;
+  bad["kind"] = "profile";
+  EXPECT_EQ(refusal(bad), "c.json: 'kind' is not \"calibration\"");
+  bad = good;
+  bad["cuts"][0].erase("cut");
+  EXPECT_EQ(refusal(bad), "c.json: cut 0: 'cut' is missing");
+  bad = good;
+  bad["cuts"][0]["cells"][1]["score"]["selection"]["agree"] = 101;
+  EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 1: selection: 'agree' is not a number in its range");
+  bad = good;
+  bad["cuts"][0]["cells"][0]["codecs"][0]["codec"] = "zip";
+  EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 0: codec: 'codec' is not known");
+  for (const auto& scale : {nlohmann::json(0), nlohmann::json(-1), nlohmann::json(1e300), nlohmann::json(1e-300)}) {
+    bad = good;
+    bad["cuts"][0]["cells"][1]["scales"][0][0] = scale;
+    EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 1: 'scales' holds something that is not a scale and a zero point") << scale;
+  }
+  bad = good;
+  bad["cuts"][0]["cells"][1]["scales"][0][1] = 40000;
+  EXPECT_NE(refusal(bad), "");
+  bad = good;
+  bad["cuts"][0]["cells"][1]["step_of"] = 2.75;
+  EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 1: 'step_of' is not a number of halves");
+  bad = good;
+  bad["cuts"][0]["shape"] = nlohmann::json::array({1 << 30, 1 << 30, 1 << 30});
+  EXPECT_NE(refusal(bad), "");
+  bad = good;
+  bad["forms"][0]["cost"]["codec"] = "dense";
+  EXPECT_EQ(refusal(bad), "c.json: form 0: 'cost' is not that of a picture");
 }
 
 TEST(PlanJson, RoundTripsEveryCutAndNamesTheEnds)

@@ -2,6 +2,7 @@
 #include <narrows/pack/histogram.hpp>
 #include <narrows/pack/range.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -246,6 +247,66 @@ TEST(Range, GroupedHistogramsFitEachGroup)
   ASSERT_TRUE(scales);
   ASSERT_EQ(scales->size(), 3U);
   for (std::size_t g = 0; g < 3; ++g) EXPECT_EQ((*scales)[g], *fit_mse(single[g], 4));
+}
+
+TEST(Range, MergedHistogramsAreThoseOfAllTheData)
+{
+  test::random_source source;
+  for (const float factor : {1.0F, 1e-3F, 700.0F}) {
+    const auto a = test::random_floats(2000, -1, 3, source);
+    auto b = test::random_floats(2000, -2, 1, source);
+    for (auto& v : b) v *= factor;
+    b.front() = 0;
+    histogram one, other, both, empty, zeros;
+    ASSERT_EQ(one.add(a), errc::ok);
+    ASSERT_EQ(other.add(b), errc::ok);
+    ASSERT_EQ(both.add(a), errc::ok);
+    ASSERT_EQ(both.add(b), errc::ok);
+    ASSERT_EQ(both.add(std::vector<float>(7)), errc::ok);
+    ASSERT_EQ(zeros.add(std::vector<float>(7)), errc::ok);
+    histogram merged;   // of zeros first, so that it has no bins of its own yet
+    for (const auto* part : {&zeros, &empty, &one, &other}) merged.merge(*part);
+    EXPECT_EQ(merged.count(), both.count());
+    EXPECT_EQ(merged.zeros(), both.zeros());
+    EXPECT_EQ(merged.min(), both.min());
+    EXPECT_EQ(merged.max(), both.max());
+    EXPECT_EQ(merged.bin_width(), both.bin_width());
+    const auto have = merged.filled(), want = both.filled();
+    ASSERT_EQ(have.size(), want.size());
+    for (std::size_t i = 0; i < have.size(); ++i) {
+      ASSERT_EQ(have[i].centre, want[i].centre);
+      ASSERT_EQ(have[i].weight, want[i].weight);
+    }
+  }
+}
+
+TEST(Range, AStepIsThatOfTheNarrowFitWithRoomWhereItClipsLeast)
+{
+  test::random_source source;
+  auto x = test::random_floats(4000, -1, 1, source);
+  for (auto& v : x) v = v * v * v * 4;   // heavy tails on both sides
+  x.push_back(9);
+  histogram data;
+  ASSERT_EQ(data.add(x), errc::ok);
+  const auto narrow = *fit_mse(data, 2), fine = *fit_mse(data, 3);
+  const auto step = fit_step(data, 5, 2);
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->scale, narrow.scale);
+  double best = 1e30;
+  for (int zero = -10; zero < 60; ++zero) best = std::min(best, mean_squared_error(x, {narrow.scale, zero}, 5));
+  EXPECT_LE(mean_squared_error(x, *step, 5), 1.01 * best);
+  EXPECT_LT(mean_squared_error(x, *step, 5), mean_squared_error(x, narrow, 2));
+  EXPECT_EQ(*fit_step(data, 2, 2), narrow) << "no room";
+  EXPECT_FLOAT_EQ(fit_step(data, 5, 2.5)->scale, std::sqrt(narrow.scale * fine.scale));
+
+  for (auto& v : x) v = std::max(v, 0.0F);
+  histogram rectified;
+  ASSERT_EQ(rectified.add(x), errc::ok);
+  EXPECT_EQ(*fit_step(rectified, 8, 3), (affine{fit_mse(rectified, 3)->scale, 0})) << "all the room above";
+
+  for (const double of : {0.0, 0.5, 5.5, 2.25}) EXPECT_EQ(fit_step(data, 5, of).error(), errc::bad_width) << of;
+  EXPECT_EQ(fit_step(data, 17, 4).error(), errc::bad_width);
+  EXPECT_EQ(fit_step(histogram(), 5, 4).error(), errc::bad_range);
 }
 
 }  // namespace

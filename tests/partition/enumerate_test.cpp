@@ -2,6 +2,7 @@
 #include <narrows/partition/enumerate.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,9 @@ struct Enumerate : testing::Test {
     device.codecs.entries = {{codec::dense, 4, 1e-6, 1e-9, 2e-6, 2e-9}};
     server.codecs.entries = {{codec::dense, 4, 5e-6, 5e-9, 7e-6, 7e-9}};
   }
-  std::vector<candidate> all(const accuracy_table* table = nullptr)
+  std::vector<candidate> all(const calibration* measured = nullptr)
   {
-    auto made = enumerate_candidates(*g, cuts, {&device, &server, table}, how);
+    auto made = enumerate_candidates(*g, cuts, {&device, &server, measured}, how);
     EXPECT_TRUE(made) << made.error().text();
     return made ? *made : std::vector<candidate>{};
   }
@@ -99,15 +100,85 @@ TEST_F(Enumerate, LeavesOutWhatCannotPay)
   EXPECT_EQ(find(made, "pooled", codec::sparse, 1), nullptr);  // a mask is as large as the codes
 }
 
-TEST_F(Enumerate, TakesAgreementAndZerosFromTheTable)
+/// Of "pooled": 4 bits by dense and rans on every input, 3 given up after 50; of the input: 8 bits, a PNG and a JPEG.
+calibration calibrated()
 {
-  const accuracy_table table("", {{"pooled", 4, 0.9, 100, 0.75}, {"pooled", 8, 0.99, 100, 0.5}});
-  const auto made = all(&table);
-  EXPECT_EQ(find(made, "pooled", codec::sparse, 4)->cost.payload_bytes, 512 / 8 + 64);
-  EXPECT_EQ(find(made, "pooled", codec::dense, 4)->cost.agreement, 0.9);
-  EXPECT_EQ(find(made, "pooled", codec::dense, 6)->cost.agreement, 0.9);
-  EXPECT_EQ(find(made, "pooled", codec::dense, 3)->cost.agreement, std::nullopt);
+  calibration c;
+  c.machine = "here";
+  c.inputs = 200;
+  c.forms = {{0, {{100, 100}, {100, 100}}, {codec::pixels, 900, 768, 0, 0.5}}, {0, {{100, 100}, {100, 100}}, {codec::image, 800, 700, 2, 3}},
+    {90, {{100, 91}, {100, 89}}, {codec::image, 400, 300, 4, 5}}};
+  c.rows = {{"pooled", shape{1, 8, 8, 8}, false, 0.5, {codec::raw, 2200, 2048, 0, 0}, {}}, {"input", shape{1, 3, 16, 16}, true, 0, {codec::raw, 3200, 3072, 0, 0}, {}}};
+  c.rows[0].cells = {
+    {{4, level_rule::step, 2.5}, {{100, 99}, {100, 97}}, 0.5, {{0.25F, 0}}, {{codec::dense, 400, 256, 11, 12}, {codec::rans, 250, 106, 13, 14}}},
+    {{3, level_rule::clip, 0}, {{25, 25}, {25, 25}}, 0.5, {{0.25F, 0}}, {{codec::dense, 300, 192, 1, 1}}},
+    {{8, level_rule::upper_end, 0}, {{100, 100}, {100, 100}}, 0, {}, {{codec::dense, 300, 192, 1, 1}}}};
+  c.rows[1].cells = {{{8, level_rule::picture, 0}, {{100, 98}, {100, 99}}, 0, {}, {{codec::dense, 910, 768, 0, 0}, {codec::sparse, 600, 500, 0, 0}}}};
+  return c;
+}
+
+TEST_F(Enumerate, OffersWhatTheCalibrationHasScored)
+{
+  how.codecs = {codec::raw, codec::dense, codec::rans};
+  const auto measured = calibrated();
+  const auto made = all(&measured);
+  const auto coded = std::count_if(made.begin(), made.end(), [](const candidate& c) { return !c.what.codings.empty() && has_codes(c.what.codings[0].coded_as); });
+  EXPECT_EQ(coded, 3) << "not what was given up, no upper end, no codec that was not asked for";
+  const auto* c = find(made, "pooled", codec::rans, 4);
+  ASSERT_NE(c, nullptr);
+  EXPECT_EQ(c->cost.agreement, 0.97) << "the worse half";
+  EXPECT_EQ(c->cost.bytes, 250);
+  EXPECT_EQ(c->cost.payload_bytes, 106);
+  EXPECT_EQ(c->cost.return_bytes, 40 + how.envelope_bytes);
+  EXPECT_EQ(c->what.codings[0].rule, range_rule::calibrated);
+  EXPECT_EQ(*c->what.codings[0].scales, (std::vector<affine>{{0.25F, 0}}));
+  EXPECT_EQ(find(made, "input", codec::dense, 8)->cost.agreement, 0.98);
+  EXPECT_EQ(find(made, "input", codec::dense, 8)->what.codings[0].rule, range_rule::min_max);
   EXPECT_EQ(find(made, "pooled", codec::raw, 0)->cost.agreement, 1.0);
+  EXPECT_EQ(find(made, "narrow", codec::dense, 8), nullptr) << "nobody measured it";
+  EXPECT_EQ(std::count_if(made.begin(), made.end(), [](const candidate& each) { return each.where == placement::device; }), 1);
+  how.widths = {8};
+  EXPECT_EQ(find(all(&measured), "pooled", codec::rans, 4), nullptr);
+}
+
+TEST_F(Enumerate, TakesTimesFromTheProfileOfAnotherMachine)
+{
+  how.codecs = {codec::dense, codec::rans};
+  device.codecs.machine = "here";
+  server.codecs.machine = "there";
+  const auto measured = calibrated();
+  const auto made = all(&measured);
+  EXPECT_EQ(find(made, "pooled", codec::dense, 4)->cost.encode_s, 11) << "the calibration's own machine";
+  EXPECT_NEAR(find(made, "pooled", codec::dense, 4)->cost.decode_s, 7e-6 + 512 * 7e-9, 1e-12) << "the server's profile";
+  EXPECT_EQ(find(made, "pooled", codec::rans, 4)->cost.decode_s, 14) << "no profile has it";
+}
+
+TEST_F(Enumerate, OffersFormsOfTheInputWhereTheyMayBePredicted)
+{
+  const auto measured = calibrated();
+  EXPECT_EQ(find(all(&measured), "input", codec::image, 0), nullptr);
+  how.image_forms = true;
+  const auto made = all(&measured);
+  std::vector<candidate> images;
+  std::copy_if(made.begin(), made.end(), std::back_inserter(images), [](const candidate& c) { return !c.what.codings.empty() && c.what.codings[0].coded_as == codec::image; });
+  ASSERT_EQ(images.size(), 2U);
+  EXPECT_EQ(images[0].cost.bytes, 800);
+  EXPECT_EQ(images[0].cost.agreement, 1.0);
+  EXPECT_EQ(images[1].cost.bytes, 400);
+  EXPECT_EQ(images[1].cost.agreement, 0.89);
+  EXPECT_EQ(images[1].cost.encode_s, 4);
+  EXPECT_EQ(images[1].cost.decode_s, 5);
+  EXPECT_EQ(images[1].where, placement::cloud);
+}
+
+TEST_F(Enumerate, RefusesACalibrationOfOtherTensors)
+{
+  auto measured = calibrated();
+  measured.rows[0].dims = shape{1, 8, 8, 9};
+  EXPECT_EQ(enumerate_candidates(*g, cuts, {&device, &server, &measured}, how).error().code, errc::model_mismatch);
+  measured = calibrated();
+  measured.rows[0].cells[0].scales.clear();
+  EXPECT_EQ(enumerate_candidates(*g, cuts, {&device, &server, &measured}, how).error().code, errc::bad_input);
 }
 
 TEST_F(Enumerate, CountsTheScalesOfACallersOwnCoding)

@@ -27,6 +27,7 @@ void add_infer(CLI::App& program, action& chosen);
 void add_serve(CLI::App& program, action& chosen);
 void add_run(CLI::App& program, action& chosen);
 void add_profile(CLI::App& program, action& chosen);
+void add_calibrate(CLI::App& program, action& chosen);
 void add_plan(CLI::App& program, action& chosen);
 void add_simulate(CLI::App& program, action& chosen);
 void add_cut(CLI::App& program, action& chosen);

@@ -62,6 +62,7 @@ int main(int count, char** arguments)
     narrows::tool::add_serve(program, chosen);
     narrows::tool::add_run(program, chosen);
     narrows::tool::add_profile(program, chosen);
+    narrows::tool::add_calibrate(program, chosen);
     narrows::tool::add_plan(program, chosen);
     narrows::tool::add_simulate(program, chosen);
     narrows::tool::add_cut(program, chosen);

@@ -44,7 +44,8 @@ std::string form_text(const candidate& c)
 {
   if (c.what.codings.empty()) return "-";
   const auto& how = c.what.codings.front();
-  return how.width > 0 ? fmt::format("{} bit {}", how.width, to_string(how.coded_as)) : std::string(to_string(how.coded_as));
+  if (how.width == 0) return std::string(to_string(how.coded_as));
+  return fmt::format("{} bit {}{}", how.width, to_string(how.coded_as), how.rule == range_rule::calibrated ? ", calibrated" : "");
 }
 
 std::vector<std::string> cells(const graph& g, const candidate& c, const link_state& link, std::string mark)
@@ -151,7 +152,7 @@ void add_plan(CLI::App& program, action& chosen)
   add_model(*app, options->model);
   add_planning(*app, options->choice, "--limit,--require");
   add_tiers(*app, options->tiers);
-  app->add_option("--bits", options->bits, "widths to consider [8; with --accuracy 2,3,4,5,6,8]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
+  app->add_option("--bits", options->bits, "widths to consider [8; with --calibration those in it]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
   app->add_option("--codec", options->codecs, "codecs to consider [all but lz4 and zstd, which not every cloud has]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   app->add_flag("--pixels", options->pixels, "inputs are pictures: their 8-bit pixels may be sent");
   app->add_option("--image-bytes", options->file_bytes, "mean size of the picture files, in bytes; 0: files cannot be sent")->check(CLI::Range(0.0, 1e9))->type_name("N")->capture_default_str();

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <narrows/graph/cut.hpp>
+#include <narrows/json/calibration.hpp>
 #include <narrows/json/profile.hpp>
 #include <narrows/partition/enumerate.hpp>
 #include <narrows/profile/measure.hpp>
@@ -53,6 +54,16 @@ result<nlohmann::json> json_of(const std::string& file)
   return parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file);
 }
 
+result<calibration> calibration_of(const std::string& file, const model& m)
+{
+  const auto parsed = json_of(file);
+  if (!parsed) return parsed.error();
+  auto c = calibration_from_json(*parsed, file);
+  if (!c) return c;
+  if (auto fits = check(*c, m); !fits) return error(fits.error().code, file + ": " + fits.error().what);
+  return c;
+}
+
 }  // namespace
 
 void add_planning(CLI::App& app, planning_options& how, const std::string& limit_option)
@@ -79,7 +90,7 @@ void add_planning(CLI::App& app, planning_options& how, const std::string& limit
     ->check(CLI::Range(0.001, 100000.0))->type_name("X")->capture_default_str()->group(group);
   app.add_option("--device-slower", how.device_slower, "how many times as long the device takes as its profile says")
     ->check(CLI::Range(0.001, 100000.0))->type_name("X")->capture_default_str()->group(group);
-  app.add_option("--accuracy", how.accuracy, "agreement per cut and width, from 'narrows calibrate' [unknown]")->type_name("FILE")->group(group);
+  app.add_option("--calibration", how.calibration, "agreement, bytes and times per cut, precision and codec, from 'narrows calibrate' [predicted, agreement unknown]")->type_name("FILE")->group(group);
   add_parsed(app, "--bandwidth", how.bandwidth, parse_bit_rate, "a rate such as 5Mbit or 800kbit", "of the link, each way [50Mbit; run: 5Gbit on loopback, then, unless this or --rtt is given, link and machines as the answers show]")->type_name("RATE")->group(group);
   add_parsed(app, "--rtt", how.rtt, parse_duration, "a time such as 20ms", "round trip of the link [10ms; run: 0.2ms on loopback, then as the answers show]")->type_name("TIME")->group(group);
 }
@@ -151,23 +162,23 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   if (how.cloud.empty()) {
     p.cloud = scaled(p.device, 1 / how.speedup);
     p.cloud.layers.repeats = 0;
+    if (how.speedup != 1) p.cloud.codecs.machine += ", assumed";   // times calibrated on this machine are not its own
   } else {
     auto cloud = profile_of(how.cloud, m);
     if (!cloud) return unexpected(std::move(cloud).error());
     p.cloud = std::move(cloud).value();
   }
-  std::optional<accuracy_table> accuracy;
-  if (!how.accuracy.empty()) {
-    const auto parsed = json_of(how.accuracy);
-    if (!parsed) return parsed.error();
-    auto table = accuracy_table_from_json(*parsed, how.accuracy);
-    if (!table) return unexpected(std::move(table).error());
-    if (table->model_hash() != m.hash) return error(errc::model_mismatch, how.accuracy + ": measured on another model than " + m.name);
-    accuracy = std::move(table).value();
+  std::optional<calibration> measured;
+  if (!how.calibration.empty()) {
+    auto read = calibration_of(how.calibration, m);
+    if (!read) return unexpected(std::move(read).error());
+    measured = std::move(read).value();
   }
   enumerate_options make;
   // Without figures for accuracy only a width that keeps it on every network seen so far is offered (ACCURACY.md 9).
-  make.widths = !bits.empty() ? bits : accuracy ? std::vector<int>{2, 3, 4, 5, 6, 8} : std::vector<int>{8};
+  make.widths = bits.empty() ? std::vector<int>{8} : bits;
+  if (measured && bits.empty())
+    for (int b = min_width; b <= max_width; ++b) make.widths.push_back(b);
   make.codecs.clear();
   if (codecs.empty()) {
     // What a cloud without narrows::codecs refuses is for those who ask for it.
@@ -181,11 +192,12 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   make.pixels = pictures.pixels && asked_for("pixels");
   make.image_bytes = asked_for("image") ? pictures.file_bytes : 0;
   make.image_decode_s = pictures.decode_s / how.speedup;
+  make.image_forms = pictures.forms && asked_for("image");
   const auto cuts = single_tensor_cuts(*m.network);
   cost_sources from;
   from.device = &p.device;
   from.server = &p.cloud;
-  from.accuracy = accuracy ? &*accuracy : nullptr;
+  from.measured = measured ? &*measured : nullptr;
   auto all = enumerate_candidates(*m.network, cuts, from, make);
   if (!all) return unexpected(std::move(all).error());
   p.candidates = std::move(all).value();

@@ -25,7 +25,7 @@ struct planning_options {
   std::string policy = "joint";
   std::string device;                          ///< profile files; empty: measured here
   std::string cloud;                           ///< empty: this device, `speedup` times as fast
-  std::string accuracy;                        ///< empty: nothing is known of it
+  std::string calibration;                     ///< file; empty: nothing is known of what codes cost in answers
   double speedup = 1;
   double device_slower = 1;                    ///< so many times as slow as its profile
   std::optional<bit_rate> bandwidth;
@@ -38,6 +38,7 @@ struct picture_costs {
   bool pixels = false;
   double file_bytes = 0;      ///< mean of the files; 0: they cannot be sent
   double decode_s = 0;        ///< to decode and prepare one, on the server
+  bool forms = false;         ///< those of the calibration too, which no edge process makes yet
 };
 
 /// Profiles of both sides and the candidates made of them.

@@ -46,7 +46,7 @@ exit_code make(const simulate_command& how)
   if (!(how.length.count() >= 1)) return report(error(errc::bad_input, "simulate: --for must be 1s or more"));
   auto m = open_model(how.model);
   if (!m) return report(m.error());
-  auto made = planning::make(*m, how.choice, how.engine, how.bits, how.codecs, {how.pixels, how.file_bytes, 0});
+  auto made = planning::make(*m, how.choice, how.engine, how.bits, how.codecs, {.pixels = how.pixels, .file_bytes = how.file_bytes, .forms = true});
   if (!made) return report(made.error());
   const link_state link = link_of(how.choice, false);
   if (!link.is_up() || (how.to && (how.trace == "ramp" || how.trace == "sweep") && !(how.to->bits_per_second > 0)))
@@ -109,7 +109,7 @@ void add_simulate(CLI::App& program, action& chosen)
   app->add_flag_callback("--papers-too", [options] { options->of_papers = published_goal::asked; }, "the systems of papers follow --objective too; without it each minimises what its paper does");
   app->add_flag("--pixels", options->pixels, "inputs are pictures: their 8-bit pixels may be sent");
   app->add_option("--image-bytes", options->file_bytes, "mean size of the picture files, in bytes; 0: files cannot be sent")->check(CLI::Range(0.0, 1e9))->type_name("N")->capture_default_str();
-  app->add_option("--bits", options->bits, "widths to consider [8; with --accuracy 2,3,4,5,6,8]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
+  app->add_option("--bits", options->bits, "widths to consider [8; with --calibration those in it]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
   app->add_option("--codec", options->codecs, "codecs to consider [all but lz4 and zstd]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   const auto group = "The trace";
   app->add_option("--trace", options->trace, "a constant link; a step to another rate half-way; a ramp to it; one that wanders like a phone's; or a sweep: a constant link at each of --steps rates from --bandwidth to --to")

@@ -84,8 +84,8 @@ exit_code plan_tiers(const model& m, const planning& made, const planning_option
   const graph& g = *m.network;
   if (choice.goal != metric::latency && choice.goal != metric::throughput)
     return report(error(errc::bad_input, "plan: over three tiers the objective is latency or throughput"));
-  if (!choice.limits.empty() || !choice.accuracy.empty())
-    return report(error(errc::bad_input, "plan: --limit and --accuracy are for two tiers; over three, --bits and --codec say what may cross"));
+  if (!choice.limits.empty() || !choice.calibration.empty())
+    return report(error(errc::bad_input, "plan: --limit and --calibration are for two tiers; over three, --bits and --codec say what may cross"));
   machine_profile edge;
   if (how.profile.empty()) {
     edge = scaled(made.device, 1 / *how.speedup);

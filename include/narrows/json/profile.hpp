@@ -12,11 +12,10 @@
 #include <narrows/core/result.hpp>
 #include <narrows/json/reader.hpp>
 #include <narrows/pack/descriptor.hpp>
-#include <narrows/profile/accuracy.hpp>
 #include <narrows/profile/profile.hpp>
 #include <narrows/version.hpp>
 
-/// Profiles and accuracy tables as JSON. Every time is in seconds, so that a file read back is the same to the bit.
+/// Profiles as JSON. Every time is in seconds, so that a file read back is the same to the bit.
 namespace narrows {
 
 /// A codec by its name; none if there is no such codec.
@@ -111,44 +110,6 @@ inline void read_header(json_reader& in, std::string_view kind)
     p.codecs.entries.push_back(t);
   }
   return p;
-}
-
-[[nodiscard]] inline nlohmann::json to_json(const accuracy_table& table)
-{
-  auto entries = nlohmann::json::array();
-  for (const auto& e : table.entries()) {
-    nlohmann::json entry{{"cut", e.cut}, {"bits", e.width}, {"agreement", e.agreement}, {"inputs", e.inputs}};
-    if (e.zero_share) entry["zero_share"] = *e.zero_share;
-    entries.push_back(std::move(entry));
-  }
-  return {{"schema", 1}, {"kind", "accuracy"}, {"tool_version", NARROWS_VERSION}, {"model", {{"hash", table.model_hash()}}},
-          {"entries", std::move(entries)}};
-}
-
-/// Errors: bad_input, naming `where` and the field.
-[[nodiscard]] inline result<accuracy_table> accuracy_table_from_json(const nlohmann::json& from, const std::string& where = "accuracy")
-{
-  detail::json_reader in(from, where);
-  detail::read_header(in, "accuracy");
-  const auto* model_field = in.object("model");
-  const auto* list = in.array("entries");
-  if (in.failed()) return *in.failed();
-  detail::json_reader model_in(*model_field, where + ": model");
-  std::string hash = model_in.text("hash");
-  if (model_in.failed()) return *model_in.failed();
-  std::vector<accuracy_entry> entries;
-  for (const auto& e : *list) {
-    detail::json_reader entry_in(e, where + ": entry " + std::to_string(entries.size()));
-    accuracy_entry entry;
-    entry.cut = entry_in.text("cut");
-    entry.width = entry_in.integer("bits", min_width, max_width);
-    entry.agreement = entry_in.number("agreement", 0, 1);
-    entry.inputs = entry_in.integer("inputs", 0, 1'000'000'000);
-    if (entry_in.has("zero_share")) entry.zero_share = entry_in.number("zero_share", 0, 1);
-    if (entry_in.failed()) return *entry_in.failed();
-    entries.push_back(std::move(entry));
-  }
-  return accuracy_table(std::move(hash), std::move(entries));
 }
 
 }  // namespace narrows

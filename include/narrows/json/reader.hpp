@@ -52,6 +52,12 @@ public:
     if (value != std::floor(value)) fail(std::string("'") + key + "' is not a whole number");
     return static_cast<int>(value);
   }
+  bool boolean(const char* key)
+  {
+    const auto* f = field(key);
+    if (f && !f->is_boolean()) fail(std::string("'") + key + "' is neither true nor false");
+    return f && f->is_boolean() && f->get<bool>();
+  }
   std::string text(const char* key)
   {
     const auto* f = field(key);
@@ -72,6 +78,11 @@ public:
   void fail(std::string_view why)
   {
     if (!failed_) failed_ = error(errc::bad_input, where_ + ": " + std::string(why));
+  }
+  /// What went wrong in a part of this object, which had a reader of its own.
+  void take_failure(const json_reader& part)
+  {
+    if (!failed_) failed_ = part.failed_;
   }
   [[nodiscard]] const std::optional<error>& failed() const noexcept { return failed_; }
 

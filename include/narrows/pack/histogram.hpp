@@ -51,6 +51,22 @@ public:
     return errc::ok;
   }
 
+  /// Counts what `other` has counted, exactly as if it had been added here. Both must have the same number of bins.
+  void merge(const histogram& other)
+  {
+    NARROWS_EXPECTS(bins_.size() == other.bins_.size());
+    if (other.count_ == 0) return;
+    min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
+    max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
+    count_ += other.count_;
+    zeros_ += other.zeros_;
+    if (other.limit_ == 0) return;   // zeros alone
+    histogram coarse = other;
+    cover(other.limit_ / 2);         // a power of two is covered by its double
+    coarse.cover(limit_ / 2);
+    for (std::size_t i = 0; i < bins_.size(); ++i) bins_[i] += coarse.bins_[i];
+  }
+
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   [[nodiscard]] std::uint64_t zeros() const noexcept { return zeros_; }
   /// Smallest and largest value; 0 while empty.
@@ -181,6 +197,38 @@ inline namespace NARROWS_FLAGS {
   return best.mapping;
 }
 
+/// The step of `fit_mse` at `step_of` bits with room for codes of `bits` bits: for a coder behind it, which makes rare codes cheap,
+/// where clipping them would cost agreement. Half a bit is the geometric mean of both steps. The room lies above where no value is
+/// negative, else where it clips least, in the middle of what clips nothing.
+/// Errors: those of fit_mse; bad_width also where `step_of` is more than `bits` or no number of halves.
+[[nodiscard]] inline result<affine, errc> fit_step(const histogram& data, int bits, double step_of)
+{
+  if (!is_packable_width(bits) || !(step_of >= min_width && step_of <= bits) || 2 * step_of != std::floor(2 * step_of)) return errc::bad_width;
+  const int coarse = static_cast<int>(step_of);
+  auto fitted = fit_mse(data, coarse);
+  if (!fitted) return fitted;
+  affine a = *fitted;
+  if (step_of > coarse) {
+    const auto fine = fit_mse(data, coarse + 1);
+    if (!fine) return fine;
+    a.scale = static_cast<float>(std::sqrt(static_cast<double>(fitted->scale) * static_cast<double>(fine->scale)));
+    const double most = max_zero(bits), zero = std::nearbyint(static_cast<double>(fitted->zero) * static_cast<double>(fitted->scale) / static_cast<double>(a.scale));
+    a.zero = static_cast<std::int32_t>(std::clamp(zero, -most, most));
+  }
+  if (data.min() >= 0) return a;
+  const auto bins = data.filled();
+  const auto room = static_cast<std::int32_t>(max_code(bits) - max_code(coarse));
+  double least = 0;
+  std::int32_t first = 0, last = -1;
+  for (std::int32_t below = 0; below <= room; ++below) {
+    const double cost = detail::squared_error(bins, data.bin_width(), {a.scale, a.zero + below}, bits);
+    if (last < first || cost < least) least = cost, first = last = below;
+    else if (cost == least) last = below;
+  }
+  a.zero = std::min(a.zero + (first + last) / 2, max_zero(bits));
+  return a;
+}
+
 /// One histogram per scale group: value i of each tensor added belongs to group (i / inner) mod groups.
 class grouped_histogram {
 public:
@@ -198,6 +246,13 @@ public:
     return errc::ok;
   }
 
+  /// Counts what `other`, of the same groups, has counted.
+  void merge(const grouped_histogram& other)
+  {
+    NARROWS_EXPECTS(groups_.size() == other.groups_.size() && inner_ == other.inner_);
+    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].merge(other.groups_[g]);
+  }
+
   [[nodiscard]] std::span<const histogram> groups() const noexcept { return groups_; }
 
 private:
@@ -205,8 +260,9 @@ private:
   std::vector<histogram> groups_;
 };
 
-/// fit_mse of each group; a group without data gets scale 1. Errors: those of fit_mse.
-[[nodiscard]] inline result<std::vector<affine>, errc> fit_mse(const grouped_histogram& data, int bits)
+/// `fit(histogram)` of each group; a group without data gets scale 1. Errors: those of `fit`.
+template <class Fit>
+[[nodiscard]] result<std::vector<affine>, errc> fit_groups(const grouped_histogram& data, Fit fit)
 {
   std::vector<affine> scales;
   for (const auto& group : data.groups()) {
@@ -214,11 +270,19 @@ private:
       scales.emplace_back();
       continue;
     }
-    const auto fitted = fit_mse(group, bits);
+    const result<affine, errc> fitted = fit(group);
     if (!fitted) return fitted.error();
     scales.push_back(*fitted);
   }
   return scales;
+}
+[[nodiscard]] inline result<std::vector<affine>, errc> fit_mse(const grouped_histogram& data, int bits)
+{
+  return fit_groups(data, [bits](const histogram& h) { return fit_mse(h, bits); });
+}
+[[nodiscard]] inline result<std::vector<affine>, errc> fit_step(const grouped_histogram& data, int bits, double step_of)
+{
+  return fit_groups(data, [=](const histogram& h) { return fit_step(h, bits, step_of); });
 }
 
 }  // namespace NARROWS_FLAGS

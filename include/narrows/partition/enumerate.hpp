@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <span>
@@ -15,16 +17,16 @@
 #include <narrows/partition/candidate.hpp>
 #include <narrows/partition/cost.hpp>
 #include <narrows/partition/signs.hpp>
-#include <narrows/profile/accuracy.hpp>
+#include <narrows/profile/calibration.hpp>
 #include <narrows/profile/profile.hpp>
 
 namespace narrows {
 
 /// Where predictions come from. The profiles must outlive the call only.
 struct cost_sources {
-  const machine_profile* device = nullptr;    ///< needed
-  const machine_profile* server = nullptr;    ///< needed
-  const accuracy_table* accuracy = nullptr;   ///< agreement and zero shares, where measured
+  const machine_profile* device = nullptr;          ///< needed
+  const machine_profile* server = nullptr;          ///< needed
+  const calibration* measured = nullptr;            ///< what codes cost, where it was measured
 };
 
 /// Which candidates to make.
@@ -34,8 +36,9 @@ struct enumerate_options {
   bool pixels = false;              ///< inputs are pictures: their 8-bit pixels may be sent instead of floats
   double image_bytes = 0;           ///< mean size of the JPEG or PNG files that come in; 0: they cannot be sent
   double image_decode_s = 0;        ///< time of the server to decode and prepare one
+  bool image_forms = false;         ///< the calibration's PNG and JPEG of the input too: for predictions, as the edge process compresses no pictures
   double envelope_bytes = 160;      ///< assumed size of what travels around the payloads: envelope, descriptors, frames
-  /// How a tensor is coded at a width, where it is not simply min-max per tensor: calibrated scales, say.
+  /// How a tensor is coded at a width without a calibration, where it is not simply min-max per tensor.
   std::function<coding(const cut&, value_id, codec, int width)> code_with;
 };
 
@@ -51,6 +54,45 @@ inline double scale_bytes(const graph& g, value_id v, const coding& how)
   return 8 * (groups - 1);   // the first is part of the envelope
 }
 
+/// Seconds to encode or decode a message: by the profile of another machine than the calibration's, where it has the codec.
+inline double coding_seconds(const calibration& measured, const coded_cost& cost, const machine_profile& on, int width, std::size_t values, bool encoding)
+{
+  const auto* line = on.codecs.machine == measured.machine ? nullptr : on.codecs.find(cost.coded_as, width);
+  if (!line) return encoding ? cost.encode_s : cost.decode_s;
+  return encoding ? line->encode_s(static_cast<double>(values)) : line->decode_s(static_cast<double>(values));
+}
+
+/// The candidates of one cut that a calibration has, beside those without codes; `base` has all but codings and their costs.
+inline result<void> add_calibrated(const graph& g, const cost_sources& from, const enumerate_options& how, const candidate& base, std::vector<candidate>& all)
+{
+  const auto& measured = *from.measured;
+  const auto add = [&](coding code, const coded_cost& cost, const agreement_score& score) {
+    candidate c = base;
+    const auto values = g[base.what.at.tensors[0]].dims.elements();
+    c.cost.bytes = cost.bytes;
+    c.cost.payload_bytes = cost.payload_bytes;
+    c.cost.encode_s = coding_seconds(measured, cost, *from.device, code.width, values, true);
+    c.cost.decode_s = coding_seconds(measured, cost, *from.server, code.width, values, false);
+    c.cost.agreement = score.agreement();
+    c.what.codings.push_back(std::move(code));
+    all.push_back(std::move(c));
+  };
+  if (base.where == placement::cloud && how.image_forms)
+    for (const auto& form : measured.forms)
+      if (form.cost.coded_as == codec::image && measured.is_complete(form.score)) add(coding{codec::image, 0}, form.cost, form.score);
+  const auto* row = base.what.at.tensors.size() == 1 ? measured.find(name_of(g, base.what.at)) : nullptr;
+  if (!row) return {};
+  NARROWS_TRY(check(*row, g[base.what.at.tensors[0]].dims));
+  for (const auto& cell : row->cells) {
+    if (!measured.is_complete(cell.score) || std::find(how.widths.begin(), how.widths.end(), cell.how.width) == how.widths.end()) continue;
+    for (const auto& cost : cell.codecs) {
+      if (!has_codes(cost.coded_as) || std::find(how.codecs.begin(), how.codecs.end(), cost.coded_as) == how.codecs.end()) continue;
+      if (auto code = coding_of(cell, cost.coded_as)) add(std::move(*code), cost, cell.score);
+    }
+  }
+  return {};
+}
+
 inline placement placement_of(const cut& at)
 {
   bool any = false, all = true;
@@ -60,14 +102,18 @@ inline placement placement_of(const cut& at)
 
 }  // namespace detail
 
-/// Every (cut, width, codec) with its predicted cost, link terms still 0 (`evaluate` fills them).
+/// Every (cut, width, codec) with its predicted cost, link terms still 0 (`evaluate` fills them). With a calibration, instead of
+/// predictions for codes: every (cut, precision, codec) in it that was scored on all inputs, with the widths and codecs allowed.
 ///
 /// Widths   one width for all tensors of a cut. Width 1 is left out where a tensor is signed: two levels cannot hold
 ///          both signs and zero (ACCURACY 9). A codec beyond dense is left out where it is predicted to be no smaller.
-/// Times    head and tail: sums of node medians; encode and decode: the codec's line on each machine, 0 if unmeasured.
+/// Times    head and tail: sums of node medians; encode and decode: the codec's line on each machine, 0 if unmeasured; on the
+///          machine of the calibration, and where a profile lacks the codec, as calibrated.
+/// Agreement  that of the worse half of the calibration's inputs, so that a floor asks both halves (calibration.hpp).
 /// Ends     the end cut is one candidate without link, bytes or codec; the input cut also gets `pixels` and `image`,
 ///          where allowed. Raw, pixels, image and the end cut agree with the uncut network by construction.
-/// Errors   bad_input (no profiles), bad_width, model_mismatch (a profile of another graph).
+/// Errors   bad_input (no profiles; scales that do not fit), bad_width, model_mismatch (a profile or a calibrated tensor of another
+///          graph; whether the calibration is of this model is for `check(calibration, model)` to say).
 [[nodiscard]] inline result<std::vector<candidate>> enumerate_candidates(const graph& g, std::span<const cut> cuts,
                                                                          const cost_sources& from, const enumerate_options& how = {})
 {
@@ -91,7 +137,6 @@ inline placement placement_of(const cut& at)
       continue;
     }
     base.cost.return_bytes = returned_bytes(g, at) + how.envelope_bytes;
-    const std::string name = name_of(g, at);
 
     const auto add = [&](codec coded_as, int width) {
       candidate c = base;
@@ -104,9 +149,8 @@ inline placement placement_of(const cut& at)
         if (how.code_with && width > 0) code = how.code_with(at, v, coded_as, width);
         const value_sign sign = signs[index(v)];
         if (width == 1 && sign == value_sign::either) return;
-        const auto zeros = from.accuracy ? from.accuracy->zero_share(name, width) : std::nullopt;
         const auto values = g[v].dims.elements();
-        cost.payload_bytes += payload_bytes(values, coded_as, width, zeros.value_or(assumed_zero_share(sign, width)));
+        cost.payload_bytes += payload_bytes(values, coded_as, width, assumed_zero_share(sign, width));
         if (width > 0) dense_bytes += payload_bytes(values, codec::dense, width);
         cost.bytes += detail::scale_bytes(g, v, code);
         if (const auto* t = from.device->codecs.find(coded_as, width)) cost.encode_s += t->encode_s(static_cast<double>(values));
@@ -120,15 +164,15 @@ inline placement placement_of(const cut& at)
       }
       cost.bytes += cost.payload_bytes + how.envelope_bytes;
       if (width == 0) cost.agreement = 1.0;
-      else if (from.accuracy) cost.agreement = from.accuracy->agreement(name, width);
       all.push_back(std::move(c));
     };
 
     for (const codec c : how.codecs) {
       if (c == codec::raw) add(c, 0);
-      else if (has_codes(c))
+      else if (has_codes(c) && !from.measured)
         for (const int b : how.widths) add(c, b);
     }
+    if (from.measured) NARROWS_TRY(detail::add_calibrated(g, from, how, base, all));
     if (base.where == placement::cloud && how.pixels) add(codec::pixels, 0);
     if (base.where == placement::cloud && how.image_bytes > 0) add(codec::image, 0);
   }
