@@ -258,13 +258,13 @@ Made again by `tools/measure.py planning`.
 def evaluation_inputs(how):
     """Folders of profiles and calibrations of the networks, made where they are not there yet."""
     program, models = str(how.build / "bin/narrows"), how.shared / "models/imagenet"
-    profiles, calibrations = ROOT / "build/measurements/profiles", ROOT / "build/measurements/calibrations"
+    profiles = ROOT / "build/measurements/profiles"
     profiles.mkdir(parents=True, exist_ok=True)
     for network in NETWORKS:
         if not (profiles / f"{network}.json").exists():
             output_of([program, "profile", str(models / f"{network}.onnx"), "--write", str(profiles / f"{network}.json"), "-o", "table"])
-        calibrated(how, network)
-    return models, profiles, calibrations
+    files = calibrated(how, "plans", ["--codec", "dense,sparse,runs,rans,lz4,zstd", "--most-share", "0.95"])
+    return models, profiles, pathlib.Path(files[0]).parent
 
 
 def policies_section(how):

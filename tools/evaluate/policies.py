@@ -45,7 +45,7 @@ def sweep(simulate, networks, asked):
             for rtt in ROUND_TRIPS_MS:
                 for slower in SLOWER:
                     answer = simulate(network, "--trace", "sweep", "--bandwidth", RATES[0], "--to", RATES[1], "--steps", RATES[2], "--rtt", f"{rtt}ms", "--device-slower", slower,
-                                      "--objective", objective, "--noise", "0.2", "--requests", "60", "--for", "1000000s", *(["--papers-too"] if asked else []))
+                                      "--objective", objective, "--noise", "0.2", "--requests", "60", "--for", "36000s", *(["--papers-too"] if asked else []))
                     for p in answer["points"]:
                         found[network, objective, rtt, slower, p["bandwidth_bits_per_s"]] = {row["policy"]: row for row in p["policies"]}
         print(f"{network}: swept", file=sys.stderr)
