@@ -29,9 +29,40 @@ TEST(LinkEstimator, ConvergesToAStepInTheRate)
 TEST(LinkEstimator, LearnsTheRoundTripFromShortMessages)
 {
   link_estimator e({bit_rate::mbit(100), 0.020});
-  for (int i = 0; i < 60; ++i) e.saw(200, 0.050);
+  for (int i = 0; i < 60; ++i) e.saw(200, i < 3 ? 0.020 : 0.050);
   EXPECT_NEAR(e.now().rtt_s, 0.050, 1e-3);
   EXPECT_EQ(e.now().bandwidth, bit_rate::mbit(100));   // a short message says nothing about it
+}
+
+TEST(LinkEstimator, LearnsTheRateOfMessagesThatHardlyTakeMoreThanARoundTrip)
+{
+  for (const double believed : {10e6, 100e6, 1e9}) {
+    link_estimator e(link_state{{believed}, 0.100});
+    for (int i = 0; i < 40; ++i) e.saw(20'000, crossing(100e6, 0.100, 20'000));
+    EXPECT_NEAR(e.now().bandwidth.bits_per_second, 100e6, 2e6) << believed;
+    EXPECT_NEAR(e.now().rtt_s, 0.100, 1e-6);
+  }
+}
+
+TEST(LinkEstimator, TakesTheFirstShortMessageForTheRoundTripAndLaterOnesByTheirWeight)
+{
+  link_estimator e({bit_rate::mbit(50), 0.010});
+  EXPECT_FALSE(e.knows_round_trip());
+  e.saw(message, crossing(50e6, 0.1));
+  EXPECT_FALSE(e.knows_round_trip());
+  e.saw(64, crossing(50e6, 0.1, 64));
+  EXPECT_TRUE(e.knows_round_trip());
+  EXPECT_NEAR(e.now().rtt_s, 0.1, 1e-4);
+  e.saw(64, 0.2);
+  EXPECT_NEAR(e.now().rtt_s, 0.125, 1e-4);
+}
+
+TEST(LinkEstimator, LowersARoundTripThatAMessageHasUndercut)
+{
+  link_estimator e({bit_rate::mbit(10), 0.100});
+  e.saw(message, crossing(10e6, 0.010));
+  EXPECT_NEAR(e.now().rtt_s, 0.010, 1e-9);
+  EXPECT_NEAR(e.now().bandwidth.bits_per_second, 10e6, 1);
 }
 
 TEST(LinkEstimator, StaysFiniteAndPositiveWhateverItIsTold)

@@ -69,6 +69,19 @@ public:
     scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server + o.ms.onward) * 1e-3);
     if (o.from == "remote") scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
   }
+  /// Times one packet there and back before anything else crosses: among longer messages the round trip cannot be told from the rate.
+  void look_at_round_trip(edge& link)
+  {
+    if (!scheduler_ || !learns_ || !link.peer() || !scheduler_->wants_round_trip()) return;
+    const auto patience = std::chrono::seconds(1);
+    if (!link.begin_probe(short_probe, patience)) return;
+    for (const auto end = clock_type::now() + patience; clock_type::now() < end; std::this_thread::sleep_for(std::chrono::microseconds(200))) {
+      const auto took = link.probed();
+      if (!took) continue;
+      if (*took) scheduler_->saw(static_cast<double>(short_probe), std::chrono::duration<double>(**took).count());
+      return;
+    }
+  }
   /// Keeps an eye on a link that no request crosses: starts a probe where one is due, and takes the outcome of the last one.
   void look_at_link(edge& link)
   {
@@ -198,6 +211,7 @@ exit_code run(const run_command& options)
     held.reset();
   }
 
+  plans->look_at_round_trip(link);
   const plan first = plans->next(link.peer().has_value());
   const auto why = plans->why(g);
   auto book = work->book({bold(work->network.name) + fmt::format("   to {}   executor {}, deadline {} ms, fallback {}", options.endpoint, level, deadline.count(),

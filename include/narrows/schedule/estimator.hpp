@@ -82,12 +82,19 @@ public:
       return;
     }
     if (bytes <= one_packet) {
-      rtt_s_ += weight_ * (std::max(0.0, seconds - now().busy_s(bytes)) - rtt_s_);
+      const double measured = std::max(0.0, seconds - now().busy_s(bytes));
+      rtt_s_ = knows_rtt_ ? rtt_s_ + weight_ * (measured - rtt_s_) : measured;
+      knows_rtt_ = true;
       return;
     }
-    // A long message that hardly took the assumed round trip shows that this was set too high.
-    rtt_s_ = std::min(rtt_s_, 0.75 * seconds);
-    if (seconds_per_bit_.saw((seconds - rtt_s_) / (bytes * 8))) ++steps_;
+    // A long message that took less than the round trip shows that this was set too high: by what the rate leaves of it, if
+    // the rate can be right at all. (What took hardly more than a round trip shows nothing: most short messages do.)
+    if (seconds <= rtt_s_) {
+      const double sending = now().busy_s(bytes);
+      rtt_s_ = sending < seconds ? seconds - sending : 0.75 * seconds;
+    }
+    const double sent_s = std::max(seconds - rtt_s_, 1e-6 * seconds);   // never 0, whatever rounding makes of it
+    if (seconds_per_bit_.saw(sent_s / (bytes * 8))) ++steps_;
   }
   /// The peer did not answer: until a message crosses again the rate is 0.
   void lost() noexcept
@@ -97,6 +104,8 @@ public:
   }
 
   [[nodiscard]] link_state now() const noexcept { return {{up_ ? 1 / seconds_per_bit_.now() : 0}, rtt_s_}; }
+  /// Whether a message that fits in one packet has crossed: the round trip is then measured, not assumed.
+  [[nodiscard]] bool knows_round_trip() const noexcept { return knows_rtt_; }
   /// The share by which the rate may well be wrong.
   [[nodiscard]] double uncertainty() const noexcept { return seconds_per_bit_.uncertainty(); }
   /// How often the link has turned out to be another one: not drifted, but stepped, gone, or come back.
@@ -104,6 +113,7 @@ public:
 
 private:
   double rtt_s_;
+  bool knows_rtt_ = false;
   bool up_;
   double weight_;
   surprised_mean seconds_per_bit_;

@@ -37,6 +37,8 @@ public:
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   }
 
+  /// Whether the round trip is an assumption still: one short probe, before anything else crosses, makes it a figure.
+  [[nodiscard]] bool wants_round_trip() const noexcept { return !estimator_.knows_round_trip(); }
   /// The plan for the next request. Its epoch is 1 at first and grows by one whenever the choice changes; the reference
   /// stays good until the next call.
   /// `at_s`: seconds since some moment, the same one for all calls.

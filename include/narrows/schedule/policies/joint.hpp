@@ -57,7 +57,7 @@ public:
     if (!(gain > rule_.least_gain)) return keep(missed, "within the least gain of the best");
     if (!stepped) {
       if (gain < rule_.urgent_gain && was_left(best.index, seen.at_s)) return keep(missed, "the best was left a moment ago");
-      if (!better_either_way(from[at_], from[best.index], seen)) return keep(missed, "the best is not so for all the link may be");
+      if (gain < 2 * rule_.urgent_gain && !better_either_way(from[at_], from[best.index], seen)) return keep(missed, "the best is not so for all the link may be");
     }
     return take(best, seen);
   }
