@@ -139,8 +139,8 @@ TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
     }
     for (const auto& cost : cell.at("codecs")) {
       const double payload = cost.at("payload_bytes"), message = cost.at("bytes");
-      if (cost.at("codec") == "dense") EXPECT_NEAR(payload, dense, 1e-6);
-      if (cost.at("codec") == "rans") EXPECT_NEAR(payload, rans, 1e-6);
+      if (cost.at("codec") == "dense") { EXPECT_NEAR(payload, dense, 1e-6); }
+      if (cost.at("codec") == "rans") { EXPECT_NEAR(payload, rans, 1e-6); }
       // An envelope of less than 150 bytes, and at most 12 for each of the 24 channels' scales.
       EXPECT_GT(message, payload + 50);
       EXPECT_LT(message, payload + 150 + (channels ? 24 * 12 : 0));
@@ -162,7 +162,7 @@ TEST(NarrowsCalibrate, GivesUpWhatIsHopelessAndSaysSo)
 {
   const std::string pictures = bundled + "pictures";   // three times, for a trial and more
   const auto scored = [&](const std::string& give_up) {
-    const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", pictures, pictures, pictures, "--cut", "pool1", "--precision", "1,8", "--give-up", give_up, "--codec", "dense", "-o", "json"});
+    const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", pictures, pictures, pictures, "--cut", "input", "--precision", "1,8", "--give-up", give_up, "--codec", "dense", "-o", "json"});
     EXPECT_EQ(f.code, 0) << f.err;
     std::vector<int> inputs;
     const auto card = json::parse(f.out);
@@ -200,7 +200,8 @@ TEST(NarrowsCalibrate, WritesWhatAPlanIsChosenBy)
   const auto gated = test::narrows({"plan", network, "--device", profile, "--calibration", calibration, "--require", "agreement=0.5", "--show", "0", "-o", "json"});
   ASSERT_EQ(gated.code, 0) << gated.err;
   std::set<std::string> coded;
-  for (const auto& each : json::parse(gated.out).at("candidates")) {
+  const auto plans = json::parse(gated.out);
+  for (const auto& each : plans.at("candidates")) {
     const auto& codecs = each.at("plan").at("codec");
     if (codecs != json::array() && codecs != json({"raw"})) coded.insert(each.at("plan").dump());
   }
