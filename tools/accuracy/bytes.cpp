@@ -162,7 +162,7 @@ void add_cuts(std::string& out, const calibration& c)
 {
   std::size_t fewest = c.rows.empty() ? 0 : c.rows.front().cells.size(), most = fewest;
   for (const auto& row : c.rows) fewest = std::min(fewest, row.cells.size()), most = std::max(most, row.cells.size());
-  out += fmt::format("\n### {}: smallest request at each cut\n\nModel {}, executor {}, {}. {} cuts, {} to {} precisions tried at each; those where nothing passes are\nleft out.\n\n"
+  out += fmt::format("\n### {}: smallest request at each cut\n\nModel {}, executor {}, {}. {} cuts, {} to {} precisions\ntried at each. Cuts where nothing passes are left out.\n\n"
                      "| cut | shape | work, % | precision | codec | payload | message | selection | confirmed | both | encode, µs | decode, µs |\n"
                      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     short_name(c.model_name), c.model_hash.substr(0, 12), c.level, c.machine, c.rows.size(), fewest, most);
