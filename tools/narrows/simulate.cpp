@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -110,6 +111,12 @@ exit_code make(const simulate_command& how)
     return report(error(errc::bad_input, "simulate: a trace starts from, and a ramp leads to, a rate above 0"));
   const trace world = trace_of(how, link);
   const objective goal = objective_of(how.choice);
+  // A floor on agreement holds for every policy, those too that look at no limits: else the cloud alone would win with a JPEG that
+  // changes most answers.
+  std::erase_if(made->candidates, [&](const candidate& c) {
+    return std::any_of(goal.limits.begin(), goal.limits.begin() + static_cast<std::ptrdiff_t>(goal.limit_count),
+      [&](const limit& l) { return l.of == metric::agreement && missed_by(l, c.cost) > 0; });
+  });
   std::vector<outcome_of_policy> rows;
   any_policy policies[] = {joint(goal), best_candidate(goal), device_only{}, cloud_only{}};
   for (auto& policy : policies) {
