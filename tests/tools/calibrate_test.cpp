@@ -139,8 +139,8 @@ TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
     }
     for (const auto& cost : cell.at("codecs")) {
       const double payload = cost.at("payload_bytes"), message = cost.at("bytes");
-      if (cost.at("codec") == "dense") EXPECT_NEAR(payload, dense, 1e-6);
-      if (cost.at("codec") == "rans") EXPECT_NEAR(payload, rans, 1e-6);
+      if (cost.at("codec") == "dense") { EXPECT_NEAR(payload, dense, 1e-6); }
+      if (cost.at("codec") == "rans") { EXPECT_NEAR(payload, rans, 1e-6); }
       // An envelope of less than 150 bytes, and at most 12 for each of the 24 channels' scales.
       EXPECT_GT(message, payload + 50);
       EXPECT_LT(message, payload + 150 + (channels ? 24 * 12 : 0));
@@ -162,7 +162,7 @@ TEST(NarrowsCalibrate, GivesUpWhatIsHopelessAndSaysSo)
 {
   const std::string pictures = bundled + "pictures";   // three times, for a trial and more
   const auto scored = [&](const std::string& give_up) {
-    const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", pictures, pictures, pictures, "--cut", "pool1", "--precision", "1,8", "--give-up", give_up, "--codec", "dense", "-o", "json"});
+    const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", pictures, pictures, pictures, "--cut", "input", "--precision", "1,8", "--give-up", give_up, "--codec", "dense", "-o", "json"});
     EXPECT_EQ(f.code, 0) << f.err;
     std::vector<int> inputs;
     const auto card = json::parse(f.out);
@@ -200,12 +200,21 @@ TEST(NarrowsCalibrate, WritesWhatAPlanIsChosenBy)
   const auto gated = test::narrows({"plan", network, "--device", profile, "--calibration", calibration, "--require", "agreement=0.5", "--show", "0", "-o", "json"});
   ASSERT_EQ(gated.code, 0) << gated.err;
   std::set<std::string> coded;
-  for (const auto& each : json::parse(gated.out).at("candidates")) {
+  const auto plans = json::parse(gated.out);
+  for (const auto& each : plans.at("candidates")) {
     const auto& codecs = each.at("plan").at("codec");
     if (codecs != json::array() && codecs != json({"raw"})) coded.insert(each.at("plan").dump());
   }
   EXPECT_EQ(coded, (std::set<std::string>{R"({"bits":[4],"codec":["dense"],"cut":["pool1"]})", R"({"bits":[4],"codec":["rans"],"cut":["pool1"]})",
     R"({"bits":[8],"codec":["dense"],"cut":["pool1"]})", R"({"bits":[8],"codec":["rans"],"cut":["pool1"]})"}));
+  auto doubtful = json::parse(test::text_of(calibration));   // a picture that is small and changes half of the answers
+  for (auto& form : doubtful.at("forms"))
+    if (form.at("jpeg_quality") == 20) form["score"]["confirmation"]["agree"] = 2;
+  test::write_text(calibration, doubtful.dump());
+  const auto world = test::narrows({"simulate", network, "--device", profile, "--calibration", calibration, "--require", "agreement=0.6", "--for", "1s", "--every", "100ms", "-o", "json"});
+  ASSERT_EQ(world.code, 0) << world.err;
+  const auto policies = json::parse(world.out);
+  for (const auto& row : policies.at("policies")) EXPECT_EQ(row.at("missed_limits"), 0) << row.at("policy") << " is held to the gate too";
   auto foreign = json::parse(test::text_of(calibration));
   foreign["model"]["hash"] = std::string(64, '0');
   test::write_text(calibration, foreign.dump());

@@ -9,6 +9,7 @@
 
 #include "draw_image.hpp"
 #include "image.hpp"
+#include "image_write.hpp"
 
 namespace narrows {
 namespace {
@@ -29,6 +30,36 @@ std::array<std::uint8_t, 3> pixel(const picture& p, int x, int y)
 {
   const auto* at = &p.pixels[(static_cast<std::size_t>(y) * static_cast<std::size_t>(p.width) + static_cast<std::size_t>(x)) * 3];
   return {at[0], at[1], at[2]};
+}
+
+TEST(ImageWrite, WritesTheJpegOfTheLibrary)
+{
+  for (const auto& p : {test::noise_picture(33, 17, 1), test::ramp_picture(64, 48)})
+    for (const int quality : {20, 94, 95, 100}) {
+      const auto file = tool::encode_jpeg(p, quality);
+      ASSERT_TRUE(file) << file.error().text();
+      EXPECT_EQ(*file, test::jpeg_file(p, {.quality = quality, .half_chroma = quality < 95})) << quality;
+    }
+}
+
+TEST(ImageWrite, PngComesBackAsItWas)
+{
+  for (const auto& p : {test::noise_picture(33, 17, 2), test::ramp_picture(1, 1), test::ramp_picture(224, 224)}) {
+    const auto file = tool::encode_png(p);
+    ASSERT_TRUE(file) << file.error().text();
+    const auto back = decode_image(*file);
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(largest_difference(p, *back), 0);
+  }
+}
+
+TEST(ImageWrite, RefusesAPictureWithoutItsPixels)
+{
+  auto p = test::ramp_picture(8, 8);
+  p.pixels.pop_back();
+  EXPECT_EQ(tool::encode_jpeg(p, 90).error().code, errc::bad_input);
+  EXPECT_EQ(tool::encode_png(p).error().code, errc::bad_input);
+  EXPECT_EQ(tool::encode_png(picture()).error().code, errc::bad_input);
 }
 
 TEST(Image, KindIsReadFromTheContent)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "sections.hpp"
 
@@ -110,6 +112,7 @@ void add_ratios(std::string& out, std::span<const calibration> all)
 {
   out += "\n### Beside other forms\n\nTimes the payload of the smallest request. *JPEG* is the smallest that passes the same gate; > where none does, not even that of\n"
          "the quality named.\n\n| model | float32 input | pixels | PNG | JPEG | its agreement | float32 at the same cut |\n| --- | --- | --- | --- | --- | --- | --- |\n";
+  std::vector<std::string> short_of_60, short_of_5;
   for (const auto& c : all) {
     const auto best = smallest_legal(c, {limit, most_head, {}, {}});
     if (!best) continue;
@@ -128,7 +131,11 @@ void add_ratios(std::string& out, std::span<const calibration> all)
         with_interval(jpeg.form->score));
     else out += " - | - |";
     out += fmt::format(" {} ({:.0f} B) |\n", ratio(float_bytes(best->row->dims), own), float_bytes(best->row->dims));
+    if (!pixels || 4 * pixels->cost.payload_bytes < 60 * own) short_of_60.push_back(short_name(c.model_name));
+    if (!jpeg.form || jpeg.form->cost.payload_bytes < 5 * own) short_of_5.push_back(short_name(c.model_name));
   }
+  const auto verdict = [](const std::vector<std::string>& missing) { return missing.empty() ? std::string("all") : fmt::format("all but {}", fmt::join(missing, ", ")); };
+  out += fmt::format("\n60 times below the float32 input: {}. 5 times below a JPEG of equal agreement: {}.\n", verdict(short_of_60), verdict(short_of_5));
 }
 
 void add_forms(std::string& out, std::span<const calibration> all)
@@ -153,10 +160,12 @@ void add_forms(std::string& out, std::span<const calibration> all)
 
 void add_cuts(std::string& out, const calibration& c)
 {
-  out += fmt::format("\n### {}: smallest request at each cut\n\nModel {}, executor {}, {}. Cuts where nothing passes are left out.\n\n"
+  std::size_t fewest = c.rows.empty() ? 0 : c.rows.front().cells.size(), most = fewest;
+  for (const auto& row : c.rows) fewest = std::min(fewest, row.cells.size()), most = std::max(most, row.cells.size());
+  out += fmt::format("\n### {}: smallest request at each cut\n\nModel {}, executor {}, {}. {} cuts, {} to {} precisions\ntried at each. Cuts where nothing passes are left out.\n\n"
                      "| cut | shape | work, % | precision | codec | payload | message | selection | confirmed | both | encode, µs | decode, µs |\n"
                      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-    short_name(c.model_name), c.model_hash.substr(0, 12), c.level, c.machine);
+    short_name(c.model_name), c.model_hash.substr(0, 12), c.level, c.machine, c.rows.size(), fewest, most);
   for (const auto& row : c.rows) {
     const auto best = smallest_legal(c, {limit, 1, {}, row.cut});
     if (!best) continue;
