@@ -58,6 +58,7 @@ public:
     }
     // A worker of the front waits for the cloud most of the time; `at_work` bounds those that compute.
     options.front.workers = static_cast<int>(std::min<std::size_t>(std::max<std::size_t>(1, options.upstream.max_in_flight), most_in_flight));
+    options.front.max_batch = 1;   // each request goes its own way from here
     options.front.run_tail = [s = self.get()](const tail_request& asked) { return s->carry(asked); };
     auto front = cloud::bind(std::move(models), std::move(engine), std::move(options.front));
     if (!front) return std::move(front).error();
