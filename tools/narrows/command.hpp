@@ -30,6 +30,7 @@ void add_profile(CLI::App& program, action& chosen);
 void add_plan(CLI::App& program, action& chosen);
 void add_simulate(CLI::App& program, action& chosen);
 void add_cut(CLI::App& program, action& chosen);
+void add_tile(CLI::App& program, action& chosen);
 void add_selftest(CLI::App& program, action& chosen);
 void add_keygen(CLI::App& program, action& chosen);
 
