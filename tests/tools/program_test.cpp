@@ -31,7 +31,7 @@ TEST(Program, SaysWhatItIsAndHowItIsUsed)
   const auto help = narrows({"--help"});
   EXPECT_EQ(help.code, 0);
   EXPECT_EQ(help.err, "");
-  for (const std::string command : {"inspect", "infer", "serve", "run", "profile", "calibrate", "plan", "simulate", "cut", "selftest", "keygen"}) {
+  for (const std::string command : {"inspect", "infer", "serve", "run", "profile", "calibrate", "plan", "simulate", "cut", "tile", "selftest", "keygen"}) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + command));
     const auto one = narrows({command, "--help"});
     EXPECT_EQ(one.code, 0) << command;

@@ -119,6 +119,38 @@ TEST(Envelope, EachFieldOfATensorIsChecked)
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_payload_bytes(UINT64_MAX); }), errc::limit_exceeded);
 }
 
+TEST(Envelope, EachFieldOfATileIsChecked)
+{
+  const auto with = [](auto change) {
+    v1::Envelope e;
+    e.set_protocol(protocol_version);
+    auto& t = *e.mutable_tile();
+    t.set_id(1);
+    t.add_from("image");
+    t.set_to("pool3");
+    t.set_row_end(14);
+    t.set_column_begin(7);
+    t.set_column_end(14);
+    change(t);
+    const auto got = decode(frame_around(e));
+    return got ? errc::ok : got.error().code;
+  };
+  EXPECT_EQ(with([](v1::Tile&) {}), errc::ok);
+  EXPECT_EQ(with([](v1::Tile& t) { t.clear_id(); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.clear_to(); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_to(std::string(2000, 'n')); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.add_from(""); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { for (int i = 0; i < 64; ++i) t.add_from("n"); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_model_hash(std::string(129, 'a')); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_deadline_left_ms(0xffffffff); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_row_begin(-1); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_row_begin(14); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_row_begin(INT64_MIN); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_column_end(0); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { t.set_column_end(INT64_MAX); }), errc::bad_message);
+  EXPECT_EQ(with([](v1::Tile& t) { for (int i = 0; i < 65; ++i) t.add_parts(); }), errc::bad_message);
+}
+
 TEST(Envelope, TooManyTensorsAndTooLongAnEnvelopeAreRefused)
 {
   request r;

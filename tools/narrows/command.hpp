@@ -31,6 +31,7 @@ void add_calibrate(CLI::App& program, action& chosen);
 void add_plan(CLI::App& program, action& chosen);
 void add_simulate(CLI::App& program, action& chosen);
 void add_cut(CLI::App& program, action& chosen);
+void add_tile(CLI::App& program, action& chosen);
 void add_selftest(CLI::App& program, action& chosen);
 void add_keygen(CLI::App& program, action& chosen);
 

@@ -66,6 +66,7 @@ int main(int count, char** arguments)
     narrows::tool::add_plan(program, chosen);
     narrows::tool::add_simulate(program, chosen);
     narrows::tool::add_cut(program, chosen);
+    narrows::tool::add_tile(program, chosen);
     narrows::tool::add_selftest(program, chosen);
     narrows::tool::add_keygen(program, chosen);
     try {

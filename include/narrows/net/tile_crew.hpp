@@ -101,11 +101,15 @@ public:
     crew_report* report = nullptr)
   {
     NARROWS_TRY(check_inputs(how.stack, inputs));
+    if (how.stack.whole != self_->what.network) return error(errc::bad_input, "stack is not one of " + self_->what.name);
     if (deadline.count() <= 0) return error(errc::bad_input, "a run of tiles needs a deadline");
     const std::stop_callback on_stop(stop, [this] { self_->wake.wake(); });
     crew_report done{std::vector<std::size_t>(self_->members.size()), 0, 0, 0};
     auto made = self_->run(how, inputs, steady::now() + deadline, stop, done);
-    for (auto& m : self_->members) m->out.clear();
+    for (auto& m : self_->members) {   // what is still out is not waited for
+      for (const auto& [id, sent] : m->out) self_->cancel(*m, id);
+      m->out.clear();
+    }
     if (report != nullptr) *report = std::move(done);
     return made;
   }
@@ -272,6 +276,11 @@ private:
       return finished;
     }
 
+    void cancel(member& m, std::uint64_t id)
+    {
+      if (const auto frame = wire::encode(wire::cancel{id})) static_cast<void>(m.link->send(zmq::message_t(frame->data(), frame->size()), {}));
+    }
+
     void expire(crew_report& report)
     {
       const auto now = steady::now();
@@ -281,7 +290,7 @@ private:
           if (jobs[at->second.tile].done) m->out.erase(at);   // someone else was quicker
           else if (at->second.expires <= now) {
             m->silent = true;
-            if (const auto frame = wire::encode(wire::cancel{at->first})) static_cast<void>(m->link->send(zmq::message_t(frame->data(), frame->size()), {}));
+            cancel(*m, at->first);
             give_back(*m, at, {errc::deadline, m->how.endpoint + ": no answer for a tile"}, report);
           }
         }

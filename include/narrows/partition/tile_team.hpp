@@ -10,6 +10,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -98,7 +99,11 @@ public:
     {
       std::vector<std::jthread> helpers;
       const auto most = std::min<std::size_t>(tiles_.size(), static_cast<std::size_t>(std::max(1, threads)));
-      for (std::size_t i = 1; i < most; ++i) helpers.emplace_back(work);
+      try {
+        for (std::size_t i = 1; i < most; ++i) helpers.emplace_back(work);
+      } catch (const std::system_error&) {
+        // No more threads to be had: those that are there do all the work.
+      }
       work();
     }
     if (failed) return *std::move(failed);
