@@ -208,7 +208,8 @@ TEST(TwoProcesses, ThreeTiersGiveTheAnswersOfOneAndOutliveTheirCloud)
   for (const auto& r : run("taken over")) EXPECT_TRUE(r.at("onward").at(0).at("taken_over"));
   middle.program().signal(SIGTERM);
   EXPECT_EQ(middle.program().wait(std::chrono::seconds(20)), 0);
-  test::expect_one_error(narrows({"serve", network, "--upstream", cloud.endpoint()}), 3, "--at");
+  test::expect_one_error(narrows({"serve", network, "--upstream", cloud.endpoint()}), 2, "--at");
+  test::expect_one_error(narrows({"serve", network, "--at", "pool2"}), 2, "--upstream");
 }
 
 TEST(TwoProcesses, TheCloudStopsCleanlyWhenTold)

@@ -57,7 +57,6 @@ struct front {
 /// How a middle tier goes on: the link upstream, and the second cut of each model.
 result<relay_options> relay_of(const serve_options& options, std::span<const model> models, std::string& plans)
 {
-  if (options.onward.at.empty()) return error(errc::bad_cut, "serve: --upstream needs --at, the cut where this tier hands on");
   relay_options r;
   r.upstream.endpoint = options.upstream;
   r.upstream.fallback = options.fallback;
@@ -65,7 +64,6 @@ result<relay_options> relay_of(const serve_options& options, std::span<const mod
   r.upstream.max_in_flight = static_cast<std::size_t>(options.in_flight);
   r.upstream.allow_plain = options.plain;
   if (!options.server_key.empty()) {
-    if (options.key.empty()) return error(errc::authentication, "serve: --server-key needs this tier's own --key");
     auto keys = connecting_keys(options.key, options.server_key);
     if (!keys) return unexpected(std::move(keys).error());
     r.upstream.curve = std::move(keys).value();
@@ -124,7 +122,8 @@ exit_code serve(const serve_options& options)
     const std::lock_guard lock(*lines);
     fmt::print(stderr, "narrows: {}: {}\n", to_string(level), one_line(line));
   };
-  if (!options.key.empty() || !options.allow.empty()) {
+  // A middle tier may need its key for the next tier alone.
+  if (!options.allow.empty() || (!options.key.empty() && options.server_key.empty())) {
     if (options.key.empty() || options.allow.empty())
       return report(error(errc::authentication, "serve: --key and --allow go together"), "'narrows keygen FILE' makes a key; --allow lists public keys, one per line");
     auto own = read_curve_keys(options.key);
@@ -138,8 +137,6 @@ exit_code serve(const serve_options& options)
   front server;
   result<void> opened;
   if (options.upstream.empty()) {
-    if (!options.onward.at.empty() || !options.onward.bits.empty() || !options.onward.codecs.empty() || !options.server_key.empty())
-      return report(error(errc::bad_input, "serve: --at, --bits, --codec and --server-key are for a middle tier"), "give --upstream too");
     auto bound = cloud::bind(std::move(models), std::move(engine).value(), std::move(how));
     if (bound) server.alone.emplace(std::move(bound).value());
     else opened = unexpected(std::move(bound).error());
@@ -183,16 +180,19 @@ void add_serve(CLI::App& program, action& chosen)
   add_engine(*app, options->engine);
   app->add_flag("-v,--verbose", options->verbose, "log greetings and requests too, not only what went wrong");
   const auto hop = "Middle tier of three (run the nodes up to a second cut here, and let another 'narrows serve' do the rest)";
-  app->add_option("--upstream", options->upstream, "endpoint of the next tier; this one runs the rest itself while that is away or late")->type_name("EP")->group(hop);
+  auto* upstream = app->add_option("--upstream", options->upstream, "endpoint of the next tier; this one runs the rest itself while that is away or late")->type_name("EP")->group(hop);
   add_plan_options(*app, options->onward, hop);
   add_parsed(*app, "--fallback", options->fallback, parse_fallback, "local or never", "what becomes of a request that the next tier does not answer in time: local runs the rest here, never refuses it")
     ->type_name("local|never")->default_str("local")->group(hop);
   app->add_option("--in-flight", options->in_flight, "requests with this tier and behind it at once")->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str()->group(hop);
   app->add_option("--server-key", options->server_key, "public key of the next tier, or a file with it; needs --key")->type_name("KEY|FILE")->group(hop);
+  upstream->needs(app->get_option("--at"));
+  for (const auto* each : {"--at", "--bits", "--codec", "--per-channel", "--fallback", "--in-flight", "--server-key"}) app->get_option(each)->needs(upstream);
   const auto group = "Security (off loopback a cloud needs --key and --allow)";
   app->add_option("--key", options->key, "the cloud's key pair, from 'narrows keygen'")->type_name("FILE")->group(group);
   app->add_option("--allow", options->allow, "public keys of the edges let in, one per line")->type_name("FILE")->group(group);
   app->add_flag("--plain", options->plain, "bind off loopback without keys: anyone who reaches the port may send")->group(group);
+  app->get_option("--server-key")->needs(app->get_option("--key"));
   add_preprocessing(*app, options->pictures);
 }
 
