@@ -65,12 +65,13 @@ TEST(TileProgram, ThreadsMakeTheUntiledBits)
 TEST(TileProgram, AWorkerKilledInTheMiddleCostsNothingButTime)
 {
   test::cloud_process steady({network});
-  test::cloud_process doomed({network});
+  test::cloud_process doomed({network, "--verbose"});
   ASSERT_NE(steady.endpoint(), "") << steady.program().err();
   ASSERT_NE(doomed.endpoint(), "") << doomed.program().err();
-  // Far more runs than fit before the signals. A stopped worker keeps what it was given, so the kill meets tiles under way.
+  // A stopped worker keeps what it was given, so the kill meets tiles under way.
   test::process tiles({"tile", network, "--grid", "3x3", "--workers", doomed.endpoint() + "," + steady.endpoint(), "--fallback", "never", "--tile-timeout", "60s", "--runs", "60", "-o", "json"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  ASSERT_TRUE(doomed.program().says("edge greets")) << tiles.err();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
   doomed.program().signal(SIGSTOP);
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   doomed.program().signal(SIGKILL);
