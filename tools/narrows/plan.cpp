@@ -130,7 +130,7 @@ exit_code make(const plan_command& options)
           bytes_text(other.bytes), ms_or_never(mine.latency()), bytes_text(mine.bytes));
       };
       const auto device = device_only{}.choose(all, seen);
-      const auto cloud = cloud_only{}.choose(all, seen);
+      const auto cloud = cloud_only(goal).choose(all, seen);
       if (device.feasible) against("device", device.index);
       if (cloud.feasible) against("cloud", cloud.index);
       const auto missed = goal.missed(evaluate(all[chosen.index], link));

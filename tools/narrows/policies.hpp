@@ -17,6 +17,9 @@ enum class published_goal : bool { own, asked };
 /// Names that `policy_named` knows, in the order of tables.
 [[nodiscard]] const std::vector<std::string>& policy_names();
 
+/// Whether a policy looks at costs alone, so that it never takes a candidate that another one dominates.
+[[nodiscard]] inline bool looks_at_costs_alone(std::string_view policy) { return policy == "joint" || policy == "best" || policy == "planned-once"; }
+
 /// `name` must be one of policy_names(). `assumed`: the link that `planned-once` is planned for.
 [[nodiscard]] any_policy policy_named(
   std::string_view name, const objective& goal, const link_state& assumed, published_goal of_papers = published_goal::own);

@@ -14,12 +14,14 @@
 
 #include <narrows/graph/cut.hpp>
 #include <narrows/net/client.hpp>
+#include <narrows/partition/undominated.hpp>
 #include <narrows/schedule/scheduler.hpp>
 
 #include "batch.hpp"
 #include "connecting.hpp"
 #include "interrupt.hpp"
 #include "planner.hpp"
+#include "policies.hpp"
 #include "session.hpp"
 
 namespace narrows::tool {
@@ -157,6 +159,11 @@ result<plan_source> choose(const run_command& options, batch& work)
   }
   auto made = planning::make(work.network, options.choice, options.batch.engine, options.fixed.bits, options.fixed.codecs, look_at_pictures(work, options.batch));
   if (!made) return unexpected(std::move(made).error());
+  if (looks_at_costs_alone(options.choice.policy)) {
+    std::vector<candidate> few;
+    for (const auto i : undominated(made->candidates)) few.push_back(std::move(made->candidates[i]));
+    made->candidates = std::move(few);
+  }
   auto s = scheduler::make(std::move(made->candidates), policy_of(options.choice), link_of(options.choice, is_loopback(options.endpoint)));
   if (!s) return unexpected(std::move(s).error());
   return plan_source(std::move(s).value(), !options.choice.bandwidth && !options.choice.rtt);

@@ -10,9 +10,6 @@ namespace narrows::tool {
 
 namespace {
 
-/// Whether a policy looks at costs alone, so that it never takes a candidate that another one dominates.
-bool looks_at_costs_alone(const std::string& policy) { return policy == "joint" || policy == "best" || policy == "planned-once"; }
-
 result<outcome_of_policy> run_policy(const std::vector<candidate>& from, const std::string& name, const objective& goal, const trace& world, const simulate_command& how)
 {
   simulate_options options;
