@@ -194,7 +194,7 @@ result<std::vector<tile_run>> run_all(const model& m, const tiled_stack& t, cons
     options.fallback = how.fallback;
     auto crew = tile_crew::connect(m, *engine, std::move(links).value(), options);
     if (!crew) return unexpected(std::move(crew).error());
-    if (const auto there = crew->wait_for_workers(std::chrono::seconds(2)); there < how.workers.size()) warn(fmt::format("{} of {} workers answer", there, how.workers.size()));
+    if (const auto there = crew->wait_for_workers(std::chrono::seconds(2)); there > 0 && there < how.workers.size()) warn(fmt::format("{} of {} workers answer", there, how.workers.size()));
     auto by_workers = timed("tiles, " + plural(how.workers.size(), "worker"), how, &expected, made, [&](crew_report& did) {
       crew_report now;
       auto out = crew->run(t, in, ms(how.deadline), stop, &now);
