@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A link of a stated rate and round trip between two network namespaces, and a processor slowed by a quota. Both need root."""
+"""A link of a stated rate and round trip between two network namespaces. Needs root."""
 import contextlib
-import os
-import pathlib
 import subprocess
 import uuid
 
 EDGE, CLOUD = "10.77.0.1", "10.77.0.2"
-QUOTA = pathlib.Path("/sys/fs/cgroup/cpu")
-PERIOD_US = 10000
 
 
 class Link:
@@ -54,20 +50,3 @@ class Link:
 
     def inside(self, name, command):
         return ["ip", "netns", "exec", name, *command]
-
-
-@contextlib.contextmanager
-def slowed(times):
-    """Gives a function for Popen's preexec_fn: what it starts gets 1/times of one processor's time, in slices of PERIOD_US or more."""
-    if times == 1:
-        yield None
-        return
-    group = QUOTA / f"narrows-{uuid.uuid4().hex[:6]}"
-    group.mkdir()
-    try:
-        period = max(PERIOD_US, round(1000 * times))   # a quota is at least a millisecond
-        (group / "cpu.cfs_period_us").write_text(str(period))
-        (group / "cpu.cfs_quota_us").write_text(str(round(period / times)))
-        yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
-    finally:
-        group.rmdir()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every policy over real processes and a shaped link: what they took, beside what `narrows simulate` said they would.
 
-Device and cloud are `narrows run` and `narrows serve` in two network namespaces of this machine; the device's processor is slowed by
-a quota. Each row is one policy at one point; rows are kept in a file, and a point that is in it is not measured again.
+Device and cloud are `narrows run` and `narrows serve` in two network namespaces of this machine; a slower device waits after each run of
+its part (a quota of processor time was tried: its slices scatter the same plan by a fifth). Each row is one policy at one point; rows are kept in a file, and a point that is in it is not measured again.
 """
 import json
 import pathlib
@@ -70,13 +70,14 @@ class Bench:
 
     def run(self, over, name, policy, objective, rate, rtt_s, slower):
         own = ["--policy", policy]
+        if policy == "planned-once":
+            own += ["--bandwidth", "10Mbit", "--rtt", f"{rtt_s * 1e3:g}ms"]
         if policy == ORACLE:
             own = ["--policy", "best", "--bandwidth", f"{rate:.0f}bit", "--rtt", f"{rtt_s * 1e3:g}ms"]
         command = [self.program, "run", self.models[name], str(PHOTOGRAPHS), "--limit", str(REQUESTS), "--connect", f"tcp://{link.CLOUD}:5599", "--plain",
                    "--objective", objective, "--in-flight", str(IN_FLIGHT[objective]), "--deadline", "120s", "--device-slower", str(slower),
-                   "-o", "json", *own, *CODECS, *self.options[name]]
-        with link.slowed(slower) as start_slow:
-            done = subprocess.run(over.inside(over.edge, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=start_slow)
+                   "--slow-down", str(slower), "-o", "json", *own, *CODECS, *self.options[name]]
+        done = subprocess.run(over.inside(over.edge, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"{name}, {policy}: {done.stderr}")
         answer = json.loads(done.stdout)
@@ -169,8 +170,8 @@ def section(rows):
         return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
     text = f"""## Policies, live
 
-`narrows run` and `narrows serve` in two network namespaces of one machine, the link shaped by tools/evaluate/shaper.cpp, the device's processor slowed r times by a
-quota. {len(rows)} points; {REQUESTS} photographs each, the first {LEARNT} not counted (they teach the link and the load). For throughput {IN_FLIGHT['throughput']} requests are under way at once, and the
+`narrows run` and `narrows serve` in two network namespaces of one machine, the link shaped by tools/evaluate/shaper.cpp; the device takes r times as long for its part, by
+waiting (`--slow-down`). {len(rows)} points; {REQUESTS} photographs each, the first {LEARNT} not counted (they teach the link and the load). For throughput {IN_FLIGHT['throughput']} requests are under way at once, and the
 whole run counts. `{ORACLE}` is the best candidate for the true link, which it was told. No picture files are sent. Made again by `tools/measure.py live`.
 
 | figure | |

@@ -23,6 +23,7 @@
 #include "planner.hpp"
 #include "policies.hpp"
 #include "session.hpp"
+#include "slowed.hpp"
 
 namespace narrows::tool {
 
@@ -39,6 +40,7 @@ struct run_command {
   std::chrono::duration<double> every{0};
   fallback_policy fallback = fallback_policy::local;
   int in_flight = 1;
+  double slow_down = 1;
   bool explain = false;
   bool compare_float = false;
   std::string key;
@@ -176,6 +178,7 @@ exit_code run(const run_command& options)
   if (!work) return report(work.error());
   auto engine = open_engine(options.batch.engine);
   if (!engine) return report(engine.error());
+  if (options.slow_down != 1) engine = any_engine(slowed_engine(std::move(engine).value(), options.slow_down));
   auto plans = choose(options, *work);
   if (!plans) return report(plans.error());
   const auto& g = *work->network.network;
@@ -359,6 +362,8 @@ void add_run(CLI::App& program, action& chosen)
   }, "a time of at least 1ms, such as 200ms or 2s", "every input has its answer, or an error, by then")->type_name("TIME")->default_str("5s");
   add_parsed(*app, "--fallback", options->fallback, parse_fallback, "local or never", "what becomes of an input that the cloud does not answer in time: local runs the tail here, never makes it an error")
     ->type_name("local|never")->default_str("local");
+  app->add_option("--slow-down", options->slow_down, "what runs here takes so many times as long, by waiting: to try a slower device (with --device-slower, its plans too)")
+    ->check(CLI::Range(1.0, 1000.0))->type_name("X")->capture_default_str();
   app->add_option("--in-flight", options->in_flight, "inputs under way at once; from 2 on device, link and cloud work at the same time")
     ->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();
   add_parsed(*app, "--every", options->every, parse_duration, "a time such as 50ms", "start one input in this time, as a camera would; 0: as fast as they go")->type_name("TIME")->default_str("0");
