@@ -100,8 +100,8 @@ public:
     if (probing_ == 0 && next == 0 && link.peer() && scheduler_->wants_probe()) next = short_probe;
     if (next > 0 && link.begin_probe(next, std::chrono::seconds(2))) probing_ = last_probe_ = next;
   }
-  /// Of the plan given last, as things are believed to be.
-  [[nodiscard]] std::optional<double> predicted_ms() const { return scheduler_ ? std::optional(scheduler_->predicted().latency() * 1e3) : std::nullopt; }
+  /// Of the plan given last, as things are believed to be; none over a link that was told, which may be another one than is there.
+  [[nodiscard]] std::optional<double> predicted_ms() const { return scheduler_ && learns_ ? std::optional(scheduler_->predicted().latency() * 1e3) : std::nullopt; }
   [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
   [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
 
