@@ -81,10 +81,7 @@ std::vector<candidate> candidates(const subject& s)
   enumerate_options how;
   how.codecs = {codec::raw, codec::dense, codec::sparse, codec::runs, codec::rans};
   how.pixels = true;
-  const auto all = must(enumerate_candidates(*s.network, single_tensor_cuts(*s.network), {&s.device, &s.cloud, nullptr}, how));
-  std::vector<candidate> kept;
-  for (const auto i : undominated(all)) kept.push_back(all[i]);
-  return kept;
+  return without_dominated(must(enumerate_candidates(*s.network, single_tensor_cuts(*s.network), {&s.device, &s.cloud, nullptr}, how)));
 }
 
 void MinCut(benchmark::State& state, const zoo::known_network& which)

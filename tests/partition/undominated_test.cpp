@@ -53,8 +53,7 @@ TEST(Undominated, LosesNoChoiceOverAnyLinkAndLoad)
   test::random_source source;
   for (int round = 0; round < 300; ++round) {
     const auto all = random_candidates(source);
-    std::vector<candidate> kept;
-    for (const auto i : undominated(all)) kept.push_back(all[i]);
+    const auto kept = without_dominated(all);
     for (const metric m : all_metrics) {
       objective goal = m;
       ASSERT_TRUE(goal.require(metric::agreement, 0.94));

@@ -12,6 +12,7 @@
 #include "batch.hpp"
 #include "files.hpp"
 #include "interrupt.hpp"
+#include "planner.hpp"
 #include "scorer.hpp"
 
 namespace narrows::tool {
@@ -114,14 +115,8 @@ exit_code calibrate(const calibrate_command& options)
   if (!inputs) return report(inputs.error());
 
   auto asked = options;
-  if (options.codecs.empty()) {
-    // What a cloud without narrows::codecs refuses is for those who ask for it.
-    for (const codec c : all_codecs)
-      if (has_codes(c) && can_code(c) && c != codec::lz4 && c != codec::zstd) asked.how.codecs.push_back(c);
-  } else {
-    for (const auto& name : options.codecs)
-      if (const auto c = parse_codec(name); c && has_codes(*c)) asked.how.codecs.push_back(*c);
-  }
+  for (const codec c : codecs_of(options.codecs))
+    if (has_codes(c)) asked.how.codecs.push_back(c);
   asked.how.threads = options.engine.threads;
   asked.how.stop = interrupted.token();
   std::optional<progress> shown;

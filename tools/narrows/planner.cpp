@@ -113,6 +113,19 @@ machine_profile scaled(machine_profile p, double times)
   return p;
 }
 
+std::vector<codec> codecs_of(const std::vector<std::string>& names)
+{
+  std::vector<codec> codecs;
+  if (names.empty()) {
+    // What a cloud without narrows::codecs refuses is for those who ask for it.
+    for (const codec c : all_codecs)
+      if (can_code(c) && c != codec::lz4 && c != codec::zstd) codecs.push_back(c);
+  }
+  for (const auto& name : names)
+    if (const auto known = parse_codec(name)) codecs.push_back(*known);
+  return codecs;
+}
+
 objective objective_of(const planning_options& how)
 {
   objective goal = how.goal;
@@ -179,15 +192,7 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   make.widths = bits.empty() ? std::vector<int>{8} : bits;
   if (measured && bits.empty())
     for (int b = min_width; b <= max_width; ++b) make.widths.push_back(b);
-  make.codecs.clear();
-  if (codecs.empty()) {
-    // What a cloud without narrows::codecs refuses is for those who ask for it.
-    for (const codec c : all_codecs)
-      if (can_code(c) && c != codec::lz4 && c != codec::zstd) make.codecs.push_back(c);
-  } else {
-    for (const auto& c : codecs)
-      if (const auto known = parse_codec(c)) make.codecs.push_back(*known);
-  }
+  make.codecs = codecs_of(codecs);
   const auto asked_for = [&](std::string_view c) { return codecs.empty() || std::find(codecs.begin(), codecs.end(), c) != codecs.end(); };
   make.pixels = pictures.pixels && asked_for("pixels");
   make.image_bytes = asked_for("image") ? pictures.file_bytes : 0;

@@ -56,6 +56,9 @@ struct planning {
 /// The profile of a machine that takes so many times as long.
 [[nodiscard]] machine_profile scaled(machine_profile p, double times);
 
+/// The codecs of those names; where there are none all that this program codes with, but those that not every cloud has.
+[[nodiscard]] std::vector<codec> codecs_of(const std::vector<std::string>& names);
+
 [[nodiscard]] objective objective_of(const planning_options& how);
 [[nodiscard]] any_policy policy_of(const planning_options& how);
 /// The link as given, else as assumed for `endpoint` (a fast one on loopback).

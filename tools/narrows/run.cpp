@@ -161,11 +161,7 @@ result<plan_source> choose(const run_command& options, batch& work)
   }
   auto made = planning::make(work.network, options.choice, options.batch.engine, options.fixed.bits, options.fixed.codecs, look_at_pictures(work, options.batch));
   if (!made) return unexpected(std::move(made).error());
-  if (looks_at_costs_alone(options.choice.policy)) {
-    std::vector<candidate> few;
-    for (const auto i : undominated(made->candidates)) few.push_back(std::move(made->candidates[i]));
-    made->candidates = std::move(few);
-  }
+  if (looks_at_costs_alone(options.choice.policy)) made->candidates = without_dominated(made->candidates);
   auto s = scheduler::make(std::move(made->candidates), policy_of(options.choice), link_of(options.choice, is_loopback(options.endpoint)));
   if (!s) return unexpected(std::move(s).error());
   return plan_source(std::move(s).value(), !options.choice.bandwidth && !options.choice.rtt);

@@ -55,8 +55,7 @@ result<outcome_of_policy> run_policy(const std::vector<candidate>& from, const s
 result<std::vector<outcome_of_policy>> run_policies(
   const std::vector<candidate>& all, const objective& goal, const trace& world, const simulate_command& how)
 {
-  std::vector<candidate> few;
-  for (const auto i : undominated(all)) few.push_back(all[i]);
+  const auto few = without_dominated(all);
   std::vector<outcome_of_policy> rows;
   for (const auto& name : how.policies.empty() ? policy_names() : how.policies) {
     auto o = run_policy(looks_at_costs_alone(name) ? few : all, name, goal, world, how);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <numeric>
 #include <span>
 #include <tuple>
@@ -40,6 +39,14 @@ namespace narrows {
   for (const auto i : order)
     if (std::none_of(kept.begin(), kept.end(), [&](std::size_t k) { return is_no_worse(all[k].cost, all[i].cost); })) kept.push_back(i);
   std::sort(kept.begin(), kept.end());
+  return kept;
+}
+
+/// Those candidates themselves.
+[[nodiscard]] inline std::vector<candidate> without_dominated(std::span<const candidate> all)
+{
+  std::vector<candidate> kept;
+  for (const auto i : undominated(all)) kept.push_back(all[i]);
   return kept;
 }
 

@@ -25,7 +25,7 @@ struct switching_rule {
 /// The default: cut, width and codec of each tensor together, for a stated objective, and no faster than what is known of the
 /// world allows. Takes what choose_best finds, but keeps its plan
 ///   - while the other is better by less than least_gain, or would not be better were the link as much faster, or as much slower,
-///     as its estimate may be wrong;
+///     as its estimate may be wrong (by twice urgent_gain it is better whatever the estimate);
 ///   - where the other was left a moment ago (dwell_s), unless it is better by urgent_gain.
 /// A plan that misses a limit is left at once for one that keeps them all or misses less, and after a step of link or load
 /// (observation::steps) only least_gain counts.
