@@ -78,6 +78,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if ((lies & 64) != 0) a = {from.take<float>(), from.take<std::int32_t>()};
     d.scales.push_back(a);
   }
+  // Levels for a third of what could have them, of the right number or not, odd ones at times.
+  if (const auto kind = which / 16; kind % 3 == 1 && is_packable_width(d.width)) {
+    d.levels.assign(kind < 8 ? std::min(count, std::size_t{64}) << std::min(d.width, 9) : from.take<std::uint8_t>(), 0.5F);
+    if (kind > 1 && !d.levels.empty()) d.levels.back() = from.take<float>();
+  }
   const auto payload = from.rest();
   d.payload_bytes = (lies & 128) != 0 ? from.take<std::uint64_t>() : payload.size();
 

@@ -40,7 +40,8 @@ calibration calibrated()
   c.rows = {{"pool/x:0", shape{1, 2, 5, 5}, true, 1.0 / 3, {codec::raw, 300, 200, 1e-7, 1e-7}, {}}};
   c.rows[0].cells = {{{8, level_rule::picture, 0}, {{100, 99}, {100, 100}}, 0.25, {}, {cost}},
     {{4, level_rule::step, 2.5}, {{25, 3}, {25, 4}}, 1.0 / 7, {{0.1F, -7}}, {cost, {codec::dense, 1, 1, 0, 0}}},
-    {{3, level_rule::channel_clip, 0}, {{100, 90}, {100, 95}}, 0, {{0.1F, 0}, {1.0F / 3, 32000}}, {}}};
+    {{3, level_rule::channel_clip, 0}, {{100, 90}, {100, 95}}, 0, {{0.1F, 0}, {1.0F / 3, 32000}}, {}},
+    {{1, level_rule::channel_clip, 0, true}, {{100, 90}, {100, 95}}, 0, {{0.1F, 0}, {1.0F / 3, 32000}}, {}, {-1.0F / 3, 3e38F, 1e-45F, -0.5F}}};
   return c;
 }
 
@@ -147,6 +148,19 @@ TEST(CalibrationJson, NamesTheFileAndTheFieldThatIsWrong)
   bad = good;
   bad["cuts"][0]["cells"][1]["scales"][0][1] = 40000;
   EXPECT_NE(refusal(bad), "");
+  for (const auto& level : {nlohmann::json("x"), nlohmann::json(), nlohmann::json(1e39), nlohmann::json(-1e39)}) {
+    bad = good;
+    bad["cuts"][0]["cells"][3]["levels"][1] = level;
+    EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 3: 'levels' holds something that is no finite number") << level;
+  }
+  bad = good;
+  bad["cuts"][0]["cells"][3]["levels"] = 1;
+  EXPECT_NE(refusal(bad), "");
+  for (const auto& [field, value] : {std::pair{"rule", nlohmann::json("picture")}, {"bits", nlohmann::json(9)}}) {
+    bad = good;
+    bad["cuts"][0]["cells"][3][field] = value;
+    EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 3: 'levels' is not for this rule and width") << field;
+  }
   bad = good;
   bad["cuts"][0]["cells"][1]["step_of"] = 2.75;
   EXPECT_EQ(refusal(bad), "c.json: cut 0: cell 1: 'step_of' is not a number of halves");

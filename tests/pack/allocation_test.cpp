@@ -119,6 +119,28 @@ TEST_F(Allocations, EncodeFillsTheCallersVectorsAndThenMakesNone)
     }
 }
 
+TEST_F(Allocations, LevelsMakeOneForTheDescriptorAndThenNone)
+{
+  const tensor_view values(x, dims);
+  const auto calibrated = std::make_shared<const std::vector<affine>>(scales);
+  const auto levels = std::make_shared<const std::vector<float>>(20U << 6U, 0.5F);
+  for (const codec coded_as : {codec::dense, codec::sparse, codec::runs, codec::rans}) {
+    SCOPED_TRACE(std::string(to_string(coded_as)));
+    const coding how{coded_as, 6, range_rule::calibrated, {1}, calibrated, levels};
+    aligned_vector<std::uint8_t> payload;
+    descriptor d;
+    bool good = true;
+    const auto once = [&] {
+      good = encode(values, how, payload, d).has_value() && decode(d, payload, back).has_value() && good;
+      const auto to = nchw_view(halves.data(), element::float16, dims);
+      good = decode(d, payload, to).has_value() && good;
+    };
+    EXPECT_EQ(allocations_of(once).count, 3U) << "payload, scales, levels";
+    EXPECT_EQ(allocations_of(once).count, 0U);
+    EXPECT_TRUE(good);
+  }
+}
+
 TEST_F(Allocations, NaNsSentRawMakeNoneInASteadyLoop)
 {
   x[77] = std::numeric_limits<float>::quiet_NaN();

@@ -192,6 +192,13 @@ TEST(LibraryCodecs, TensorsDecodeToTheValuesOfDense)
           EXPECT_EQ(check(*d, dims), errc::ok);
           ASSERT_TRUE(decode(*d, payload, got));
           EXPECT_EQ(got, expected);
+          if (bits > max_level_width) continue;
+          auto dense_by_levels = *plain, by_levels = *d;   // which no payload knows of
+          dense_by_levels.levels = by_levels.levels = test::random_floats(d->scales.size() << bits, -9, 9, source);
+          std::vector<float> looked_up(x.size());
+          ASSERT_TRUE(decode(dense_by_levels, dense, looked_up));
+          ASSERT_TRUE(decode(by_levels, payload, got));
+          EXPECT_EQ(got, looked_up);
         }
       }
 }

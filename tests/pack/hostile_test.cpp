@@ -49,6 +49,11 @@ descriptor random_descriptor(test::random_source& source)
     seldom(d.scales.back().zero, source.next());
     if (source.below(12) == 0) d.scales.front().scale = test::hostile_floats[source.below(std::size(test::hostile_floats))];
   }
+  if (d.coded_as != codec::raw && d.width >= min_width && d.width <= 9 && source.below(3) == 0) {
+    d.levels.assign(d.scales.size() << d.width, 0.25F);
+    if (!d.levels.empty() && source.below(12) == 0) d.levels.back() = test::hostile_floats[source.below(std::size(test::hostile_floats))];
+    if (source.below(12) == 0) d.levels.resize(source.below(600));
+  }
   const std::size_t n = d.dims.elements();
   d.payload_bytes = d.coded_as == codec::raw || !is_packable_width(d.width) ? 4 * n : packed_bytes(n, d.width);
   if (d.coded_as == codec::sparse && n > 0) d.payload_bytes = mask_bytes(n) + source.below(d.payload_bytes + 1);

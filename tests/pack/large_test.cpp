@@ -97,7 +97,7 @@ TEST(Large, MoreThanTwoToThe32ValuesPackAndUnpack)
   }
 
   const descriptor d{
-    format_version, value_order::as_given, shape{static_cast<std::int64_t>(many)}, codec::dense, 1, {}, {a}, packed.size()};
+    format_version, value_order::as_given, shape{static_cast<std::int64_t>(many)}, codec::dense, 1, {}, {a}, {}, packed.size()};
   std::vector<float> tail(20000);
   ASSERT_TRUE(decode_part(d, packed, many - tail.size(), std::span(tail)));
   for (std::size_t i = 0; i < tail.size(); ++i)
@@ -158,7 +158,7 @@ TEST(Large, SizesThatOverflowAreRefused)
   for (const codec coded_as : {codec::raw, codec::dense, codec::sparse, codec::runs})
     EXPECT_EQ(encode(all, {coded_as, 16, range_rule::calibrated, {}, scales}, std::span(out), d).error(), errc::short_buffer);
 
-  descriptor wrong{format_version, value_order::as_given, shape{shape::max_elements}, codec::dense, 16, {}, {a},
+  descriptor wrong{format_version, value_order::as_given, shape{shape::max_elements}, codec::dense, 16, {}, {a}, {},
     packed_bytes(std::size_t{1} << 44, 16)};
   float one = 0;
   EXPECT_EQ(decode(wrong, out, std::span(&one, 1)).error(), errc::truncated);

@@ -233,6 +233,53 @@ TEST(Range, ConstantsAndZerosAloneCanBeFitted)
   EXPECT_NEAR(value_of(quantizer(*a, 1)(-2.5F), *a), -2.5F, 0.05);
 }
 
+/// What fit_levels is to find, value by value.
+std::vector<float> plain_levels(std::span<const float> x, const affine& a, int bits, double prior)
+{
+  std::vector<float> levels;
+  for (std::uint32_t code = 0; code <= max_code(bits); ++code) {
+    const double usual = static_cast<double>(value_of(code, a));
+    double sum = 0, count = 0;
+    for (const float v : x)
+      if (quantizer(a, bits)(v) == code) sum += static_cast<double>(v), ++count;
+    levels.push_back(static_cast<float>(count == 0 ? usual : (sum + prior * usual) / (count + prior)));
+  }
+  return levels;
+}
+
+TEST(Range, LevelsAreTheMeansOfWhatEachCodeGot)
+{
+  test::random_source source;
+  std::vector<float> x(500), negated;   // zeros, and centres of the 64 bins for each sign up to 1, most of them near 0
+  for (int i = 0; i < 3000; ++i) x.push_back((static_cast<float>(source.below(60) * source.below(61) / 60) - 11.5F) / 64);
+  x.push_back(59.5F / 64);
+  for (const float v : x) negated.push_back(-v);
+  grouped_histogram data(2, x.size(), 64);
+  std::vector<float> both(x);
+  both.insert(both.end(), negated.begin(), negated.end());
+  ASSERT_EQ(data.add(both), errc::ok);
+  for (const affine& a : {affine{0.1F, 3}, affine{0.06F, 0}, affine{0.3F, 1}, affine{2, 0}})
+    for (const int bits : {1, 2, 4, 8})
+      for (const double prior : {20.0, 0.0}) {
+        SCOPED_TRACE(std::to_string(a.scale) + " " + std::to_string(bits));
+        EXPECT_EQ(*fit_levels(data.groups()[0], a, bits, prior), plain_levels(x, a, bits, prior));
+        const std::vector<affine> scales{a, {0.15F, 2}};
+        auto wanted = plain_levels(x, a, bits, prior);
+        const auto second = plain_levels(negated, scales[1], bits, prior);
+        wanted.insert(wanted.end(), second.begin(), second.end());
+        EXPECT_EQ(*fit_levels(data, scales, bits, prior), wanted);
+      }
+  // Steps of one bin: where a value lies in its step is not known, but the mean of what is clipped is.
+  const affine fine{1.0F / 64, 0};
+  auto wanted = plain_levels(x, fine, 5, 20);
+  for (std::uint32_t code = 1; code < 31; ++code) wanted[code] = value_of(code, fine);
+  EXPECT_EQ(*fit_levels(data.groups()[0], fine, 5), wanted);
+  EXPECT_EQ(fit_levels(data.groups()[0], fine, 9).error(), errc::bad_width);
+  EXPECT_EQ(fit_levels(data.groups()[0], {0, 0}, 4).error(), errc::bad_scale);
+  EXPECT_EQ(fit_levels(data, std::vector<affine>(3), 4).error(), errc::bad_descriptor);
+  EXPECT_EQ(*fit_levels(histogram(), {0.5F, 1}, 2), (std::vector<float>{-0.5F, 0, 0.5F, 1})) << "nothing collected";
+}
+
 TEST(Range, GroupedHistogramsFitEachGroup)
 {
   test::random_source source;

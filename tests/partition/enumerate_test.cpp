@@ -171,6 +171,23 @@ TEST_F(Enumerate, OffersFormsOfTheInputWhereTheyMayBePredicted)
   EXPECT_EQ(images[1].where, placement::cloud);
 }
 
+TEST_F(Enumerate, CandidatesCarryTheLevelsOfTheirCell)
+{
+  how.codecs = {codec::dense};
+  auto measured = calibrated();
+  auto& cell = measured.rows[0].cells[1];
+  cell.how.levels = true;
+  cell.score = {{100, 99}, {100, 98}};
+  cell.levels = {0, 1, 2, 3, 4, 5, 6, 7.5F};
+  const auto made = all(&measured);
+  const auto* c = find(made, "pooled", codec::dense, 3);
+  ASSERT_NE(c, nullptr);
+  EXPECT_EQ(*c->what.codings[0].levels, cell.levels);
+  EXPECT_EQ(find(made, "pooled", codec::dense, 4)->what.codings[0].levels, nullptr);
+  cell.levels.pop_back();
+  EXPECT_EQ(enumerate_candidates(*g, cuts, {&device, &server, &measured}, how).error().code, errc::bad_input);
+}
+
 TEST_F(Enumerate, RefusesACalibrationOfOtherTensors)
 {
   auto measured = calibrated();

@@ -36,6 +36,7 @@ calibration_cell cell(precision how, agreement_score score, std::vector<coded_co
   c.how = how;
   c.score = score;
   if (has_fixed_scales(how.rule)) c.scales.assign(is_per_channel(how.rule) ? 8 : 1, affine{0.5F, 3});
+  if (how.levels) c.levels.assign(c.scales.size() << how.width, 0.75F);
   c.codecs = std::move(codecs);
   return c;
 }
@@ -104,6 +105,8 @@ TEST(Precision, HasAName)
   EXPECT_EQ(to_string(precision{6, level_rule::picture, 0}), "6:picture");
   EXPECT_EQ(to_string(precision{4, level_rule::channel_step, 2.5}), "4:channel-step-2.5");
   EXPECT_EQ(to_string(precision{4, level_rule::step, 3}), "4:step-3");
+  EXPECT_EQ(to_string(precision{4, level_rule::clip, 0, true}), "4:clip+levels");
+  EXPECT_EQ(to_string(precision{5, level_rule::channel_step, 3.5, true}), "5:channel-step-3.5+levels");
   for (const auto r : all_level_rules) EXPECT_EQ(parse_level_rule(to_string(r)), r);
   EXPECT_EQ(parse_level_rule("middle"), std::nullopt);
 }
@@ -126,6 +129,13 @@ TEST(CodingOf, SaysWhatAPlanNeeds)
   EXPECT_EQ(channels->group.axis, 1);
   EXPECT_EQ(channels->scales->size(), 8U);
   EXPECT_FALSE(coding_of(c.rows[1].cells[1], codec::dense)) << "its levels are made for each input";
+  EXPECT_FALSE(channels->levels);
+  auto refitted = cell({3, level_rule::channel_clip, 0, true}, {}, {});
+  const auto levels = coding_of(refitted, codec::dense);
+  ASSERT_TRUE(levels);
+  EXPECT_EQ(*levels->levels, std::vector<float>(64, 0.75F));
+  refitted.levels.clear();
+  EXPECT_FALSE(coding_of(refitted, codec::dense));
   calibration_cell bare = c.rows[0].cells[1];
   bare.scales.clear();
   EXPECT_FALSE(coding_of(bare, codec::dense));
@@ -151,6 +161,56 @@ TEST(CheckCalibration, RefusesAnotherModelShapeAndNumberOfScales)
   EXPECT_TRUE(check(c.rows[0], shape{1, 8, 8, 8}));
   c.rows[0].cells[1].scales.resize(7);
   EXPECT_EQ(check(c.rows[0], shape{1, 8, 8, 8}).error().code, errc::bad_input);
+  c.rows[0].cells[1] = cell({4, level_rule::channel_clip, 0, true}, {}, {});
+  EXPECT_TRUE(check(c.rows[0], shape{1, 8, 8, 8}));
+  c.rows[0].cells[1].levels.resize(16);
+  EXPECT_EQ(check(c.rows[0], shape{1, 8, 8, 8}).error().code, errc::bad_input);
+  c.rows[0].cells[1] = cell({4, level_rule::channel_clip, 0}, {}, {});
+  c.rows[0].cells[1].levels.assign(128, 0);   // of a precision that has none
+  EXPECT_EQ(check(c.rows[0], shape{1, 8, 8, 8}).error().code, errc::bad_input);
+}
+
+TEST(AddCalibration, TakesNewRowsAndCellsAndReplacesTheSame)
+{
+  auto all = sample(), more = sample();
+  more.forms.clear();
+  more.rows = {{"middle", shape{1, 8, 4, 4}, false, 0.5, cost(codec::raw, 600), {}}, {"pooled", shape{1, 8, 8, 8}, false, 0.3, cost(codec::raw, 2201), {}}};
+  more.rows[0].cells = {cell({4, level_rule::clip, 0}, halves(100, 100), {cost(codec::zstd, 90)})};
+  more.rows[1].cells = {cell({4, level_rule::clip, 0, true}, halves(99, 99), {cost(codec::rans, 240)}),
+    cell({4, level_rule::step, 3}, halves(97, 96), {cost(codec::zstd, 280)})};
+  auto wanted = sample();
+  wanted.rows.insert(wanted.rows.begin() + 1, more.rows[0]);
+  wanted.rows[0].raw = more.rows[1].raw;
+  wanted.rows[0].cells[1] = more.rows[1].cells[1];
+  wanted.rows[0].cells.push_back(more.rows[1].cells[0]);
+  ASSERT_TRUE(add(all, more));
+  EXPECT_EQ(all, wanted);
+  ASSERT_TRUE(add(all, more));
+  EXPECT_EQ(all, wanted) << "twice is once";
+  calibration none = sample();
+  none.rows.clear(), none.forms.clear();
+  ASSERT_TRUE(add(none, sample()));
+  EXPECT_EQ(none, sample());
+}
+
+TEST(AddCalibration, RefusesWhatWasMeasuredOtherwise)
+{
+  const auto all = sample();
+  const auto refused = [&](auto change) {
+    auto more = sample(), kept = all;
+    more.rows[0].cells[0].zero_share = 1;
+    change(more);
+    const auto added = add(kept, more);
+    EXPECT_EQ(kept == all, !added);
+    return added ? errc::ok : added.error().code;
+  };
+  EXPECT_EQ(refused([](auto&) {}), errc::ok);
+  EXPECT_EQ(refused([](auto& c) { c.model_hash = "b"; }), errc::model_mismatch);
+  EXPECT_EQ(refused([](auto& c) { c.machine = "another"; }), errc::bad_input);
+  EXPECT_EQ(refused([](auto& c) { c.level = "reference-fma"; }), errc::bad_input);
+  EXPECT_EQ(refused([](auto& c) { c.inputs = 100; }), errc::bad_input);
+  EXPECT_EQ(refused([](auto& c) { c.rows[1].dims = shape{1, 5}; }), errc::model_mismatch);
+  EXPECT_EQ(refused([](auto& c) { c.rows[1].cells[0].how = {4, level_rule::clip, 0}; }), errc::bad_input) << "no scales";
 }
 
 }  // namespace

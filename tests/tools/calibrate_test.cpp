@@ -62,7 +62,8 @@ std::ptrdiff_t first_class(const tensor& scores)
   return std::max_element(x.begin(), x.end()) - x.begin();
 }
 
-// pool1 lies at 7 % of the work: 2 and 4 bits take a clip per channel from the other half, 6 bits each picture's range.
+// pool1 lies at 7 % of the work: 2 and 4 bits take a clip per channel from the other half, 6 bits each picture's range. Levels come from
+// the half of their scales.
 TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
 {
   const auto m = load_onnx(bundled + "shapes.onnx");
@@ -90,7 +91,7 @@ TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
     ASSERT_EQ(whole_halves[i % 2].add(std::as_const(crossing[i]).values()), errc::ok);
   }
 
-  const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", bundled + "pictures", "--limit", "20", "--cut", "pool1", "--precision", "2,4,6,4:step-2.5",
+  const auto f = test::narrows({"calibrate", bundled + "shapes.onnx", bundled + "pictures", "--limit", "20", "--cut", "pool1", "--precision", "2,4,6,4:step-2.5,3:clip+levels,3:channel-clip+levels",
     "--jobs", "2", "-o", "json"});
   ASSERT_EQ(f.code, 0) << f.err;
   const auto card = json::parse(f.out);
@@ -100,16 +101,22 @@ TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
   const auto& row = card.at("cuts")[0];
   EXPECT_EQ(row.at("cut"), "pool1");
   EXPECT_NEAR(row.at("macs_share").get<double>(), 0.066, 0.001);
-  ASSERT_EQ(row.at("cells").size(), 4U);
-  for (const auto& cell : row.at("cells")) {
+  ASSERT_EQ(row.at("cells").size(), 6U);
+  const std::vector<std::string> rules{"channel-clip", "channel-clip", "picture", "step", "clip", "channel-clip"};
+  for (std::size_t which = 0; which < rules.size(); ++which) {
+    const auto& cell = row.at("cells")[which];
     const int bits = cell.at("bits");
-    const bool step = cell.at("rule") == "step", channels = bits < 5 && !step;
+    EXPECT_EQ(cell.at("rule"), rules[which]);
+    const bool step = rules[which] == "step", clip = rules[which] == "clip", channels = rules[which] == "channel-clip", levels = which >= 4;
     int agree[2] = {}, zeros = 0;
     double dense = 0, rans = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       coding how{codec::dense, bits};
       if (channels) how.scales = std::make_shared<const std::vector<affine>>(*fit_mse(halves[1 - i % 2], bits));
       if (step) how.scales = std::make_shared<const std::vector<affine>>(1, *fit_step(whole_halves[1 - i % 2], bits, 2.5));
+      if (clip) how.scales = std::make_shared<const std::vector<affine>>(1, *fit_mse(whole_halves[1 - i % 2], bits));
+      if (levels && clip) how.levels = std::make_shared<const std::vector<float>>(*fit_levels(whole_halves[1 - i % 2], (*how.scales)[0], bits));
+      if (levels && channels) how.levels = std::make_shared<const std::vector<float>>(*fit_levels(halves[1 - i % 2], *how.scales, bits));
       if (how.scales) how.rule = range_rule::calibrated;
       if (channels) how.group.axis = 1;
       aligned_vector<std::uint8_t> payload;
@@ -125,7 +132,6 @@ TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
       zeros += static_cast<int>(std::count(back.values().begin(), back.values().end(), 0.0F));
       agree[i % 2] += first_class(run(*engine, tail_slice(m->network, *at), std::as_const(back).view())) == whole[i];
     }
-    EXPECT_EQ(cell.at("rule"), channels ? "channel-clip" : step ? "step" : "picture");
     EXPECT_EQ(cell.at("score").at("selection"), json({{"inputs", 10}, {"agree", agree[0]}})) << bits;
     EXPECT_EQ(cell.at("score").at("confirmation"), json({{"inputs", 10}, {"agree", agree[1]}})) << bits;
     EXPECT_NEAR(cell.at("zero_share").get<double>(), zeros / (20.0 * static_cast<double>(crossing[0].size())), 1e-9);
@@ -136,14 +142,17 @@ TEST(NarrowsCalibrate, CountsWhatAPlainLoopCounts)
       const auto fitted = *fit_mse(all, bits);
       ASSERT_EQ(cell.at("scales").size(), fitted.size());
       for (std::size_t c = 0; c < fitted.size(); ++c) EXPECT_EQ(cell.at("scales")[c], json({fitted[c].scale, fitted[c].zero}));
+      if (levels) { EXPECT_EQ(cell.at("levels"), json(*fit_levels(all, fitted, bits))); }
     }
+    EXPECT_EQ(cell.contains("levels"), levels);
     for (const auto& cost : cell.at("codecs")) {
       const double payload = cost.at("payload_bytes"), message = cost.at("bytes");
       if (cost.at("codec") == "dense") { EXPECT_NEAR(payload, dense, 1e-6); }
       if (cost.at("codec") == "rans") { EXPECT_NEAR(payload, rans, 1e-6); }
-      // An envelope of less than 150 bytes, and at most 12 for each of the 24 channels' scales.
-      EXPECT_GT(message, payload + 50);
-      EXPECT_LT(message, payload + 150 + (channels ? 24 * 12 : 0));
+      // An envelope of less than 150 bytes, at most 12 for each of the 24 channels' scales, and 4 for each of 8 levels by a scale.
+      const double groups = channels ? 24 : 1, for_levels = levels ? 8 * 4 * groups : 0;
+      EXPECT_GT(message, payload + 50 + for_levels);
+      EXPECT_LT(message, payload + 150 + (channels ? 24 * 12 : 0) + for_levels);
       EXPECT_GT(cost.at("encode_s"), 0.0);
     }
   }
@@ -182,7 +191,7 @@ TEST(NarrowsCalibrate, RefusesWhatItCannotScore)
   const std::string network = bundled + "shapes.onnx", pictures = bundled + "pictures";
   test::expect_one_error(test::narrows({"calibrate", network, pictures, "--cut", "nowhere"}), 2, "nowhere");
   test::expect_one_error(test::narrows({"calibrate", network, pictures, "--limit", "1"}), 3, "two inputs");
-  for (const std::string bad : {"17", "4:step", "4:step-5", "4:step-2.25", "4:middle", "x"})
+  for (const std::string bad : {"17", "4:step", "4:step-5", "4:step-2.25", "4:middle", "x", "4+levels", "4:picture+levels", "9:clip+levels", "4:clip+levels+levels", "4:upper-end+levels"})
     test::expect_one_error(test::narrows({"calibrate", network, pictures, "--precision", bad}), 2, bad);
 }
 
@@ -219,6 +228,59 @@ TEST(NarrowsCalibrate, WritesWhatAPlanIsChosenBy)
   foreign["model"]["hash"] = std::string(64, '0');
   test::write_text(calibration, foreign.dump());
   test::expect_one_error(test::narrows({"plan", network, "--device", profile, "--calibration", calibration}), 3, "hash");
+}
+
+TEST(NarrowsCalibrate, AddsToACalibration)
+{
+  const std::string network = bundled + "shapes.onnx", pictures = bundled + "pictures";
+  const test::scratch folder;
+  const auto first = folder / "first.json", grown = folder / "grown.json";
+  const auto calibrated = [&](std::vector<std::string> with) {
+    with.insert(with.begin(), {"calibrate", network, pictures});
+    return test::narrows(with);
+  };
+  const auto c = calibrated({"--limit", "8", "--cut", "pool2", "--precision", "8,4:step-3", "--codec", "dense,rans", "--write", first});
+  ASSERT_EQ(c.code, 0) << c.err;
+  const auto more = calibrated({"--limit", "8", "--cut", "pool1,pool2", "--precision", "4:step-3,4:clip+levels", "--codec", "dense,runs", "--add-to", first, "--write", grown});
+  ASSERT_EQ(more.code, 0) << more.err;
+  EXPECT_THAT(more.out, testing::HasSubstr("4:clip+levels"));
+  EXPECT_THAT(more.out, testing::HasSubstr("8:picture")) << "the table is of all";
+  const auto before = json::parse(test::text_of(first)), after = json::parse(test::text_of(grown));
+  EXPECT_EQ(after.at("forms"), before.at("forms")) << "kept, times and all";
+  ASSERT_EQ(after.at("cuts").size(), 2U);
+  EXPECT_EQ(after.at("cuts")[0].at("cut"), "pool1");
+  EXPECT_EQ(after.at("cuts")[0].at("cells").size(), 2U);
+  const auto& cells = after.at("cuts")[1].at("cells");
+  ASSERT_EQ(cells.size(), 3U);
+  EXPECT_EQ(cells[0], before.at("cuts")[0].at("cells")[0]);
+  EXPECT_EQ(cells[1].at("scales"), before.at("cuts")[0].at("cells")[1].at("scales"));
+  EXPECT_EQ(cells[1].at("codecs").back().at("codec"), "runs") << "measured again";
+  EXPECT_TRUE(cells[2].contains("levels"));
+
+  // What grew is planned with.
+  const auto profile = folder / "device.json";
+  ASSERT_EQ(test::narrows({"profile", network, "--repeats", "1", "--write", profile, "-o", "csv"}).code, 0);
+  const auto plans = test::narrows({"plan", network, "--device", profile, "--calibration", grown, "--show", "0", "-o", "csv"});
+  EXPECT_EQ(plans.code, 0) << plans.err;
+
+  const std::vector<std::string> further{"--limit", "8", "--cut", "pool1", "--precision", "8", "--codec", "dense", "--write", folder / "none.json", "--add-to"};
+  const auto refused = [&](const std::string& field, const json& value, const std::string& text) {
+    auto other = before;
+    other[json::json_pointer(field)] = value;
+    test::write_text(folder / "other.json", other.dump());
+    auto with = further;
+    with.push_back(folder / "other.json");
+    test::expect_one_error(calibrated(with), 3, text);
+  };
+  refused("/inputs", 9, "number of inputs is '9', not '8'");
+  refused("/machine", "a toaster", "a toaster");
+  refused("/level", "reference-none", "reference-none");
+  refused("/model/hash", std::string(64, '0'), "hash");
+  refused("/cuts/0/cells", 3, "cells");
+  auto missing = further;
+  missing.push_back(folder / "nowhere.json");
+  test::expect_one_error(calibrated(missing), 3, "nowhere.json");
+  EXPECT_FALSE(std::filesystem::exists(folder / "none.json"));
 }
 
 // t296 holds the scores of mcunet: the span below the largest score is the middle one of those of twenty that keep most

@@ -24,6 +24,8 @@ tensor_header some_tensor()
   t.what.width = 5;
   t.what.group.axis = 1;
   t.what.scales = {{0.5F, 3}, {0x1p-125F, -32000}, {2.0F, 0}};
+  t.what.levels.assign(3 << 5, -1.0F / 3);
+  t.what.levels[40] = 1e30F;
   t.what.payload_bytes = 77;
   t.crc32c = 0xdeadbeef;
   return t;
@@ -113,6 +115,8 @@ TEST(Envelope, EachFieldOfATensorIsChecked)
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_group_axis(-2); }), errc::bad_message);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.add_scales(1); }), errc::bad_message);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { for (int i = 0; i < 40000; ++i) { t.add_scales(1); t.add_zeros(0); } }), errc::bad_message);
+  EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.add_levels(1); }), errc::ok) << "what fits the width is for pack to say";
+  EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.mutable_levels()->Resize((1 << 15) + 1, 1); }), errc::bad_message);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.add_dims(-1); }), errc::bad_shape);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.add_dims(INT64_MAX); }), errc::bad_shape);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { for (int i = 0; i < 9; ++i) t.add_dims(1); }), errc::bad_message);

@@ -30,6 +30,7 @@ struct calibrate_command {
   double gate = 0.98;
   double most_head = 0.8;
   std::string file;
+  std::string base;
   output_format format = output_format::table;
 };
 
@@ -45,7 +46,11 @@ void print_table(const calibration& c, const calibrate_command& how)
   fmt::print("{}   {}   executor {}   {} inputs, agreement with the float network in %\n\n", bold(c.model_name), c.machine, c.level, c.inputs);
   using enum table::align;
   std::vector<table::column> columns{{"CUT", left}, {"WORK"}, {"AS", left}, {"SELECTION"}, {"CONFIRMED"}, {"BOTH", left}, {"", left}};
-  for (const codec coded_as : how.how.codecs) columns.push_back({std::string(to_string(coded_as))});
+  std::vector<codec> codecs;   // of all cells: a calibration that grew may have others for some
+  for (const codec coded_as : all_codecs)
+    if (std::any_of(c.rows.begin(), c.rows.end(), [&](const auto& row) { return std::any_of(row.cells.begin(), row.cells.end(), [&](const auto& cell) { return cell.find(coded_as); }); }))
+      codecs.push_back(coded_as);
+  for (const codec coded_as : codecs) columns.push_back({std::string(to_string(coded_as))});
   table t(std::move(columns));
   const auto verdict = [&](const agreement_score& s) { return !c.is_complete(s) ? "given up" : c.legal(s, how.gate) ? "legal" : ""; };
   for (const auto& f : c.forms)
@@ -56,7 +61,10 @@ void print_table(const calibration& c, const calibrate_command& how)
     for (const auto& cell : row.cells) {
       std::vector<std::string> cells{shortened(row.cut, 40), work, to_string(cell.how), percent(cell.score.selection), percent(cell.score.confirmation),
         interval_text(cell.score), verdict(cell.score)};
-      for (const auto& cost : cell.codecs) cells.push_back(bytes_text(cost.bytes));
+      for (const codec coded_as : codecs) {
+        const auto* cost = cell.find(coded_as);
+        cells.push_back(cost ? bytes_text(cost->bytes) : "");
+      }
       t.row(std::move(cells));
     }
   }
@@ -99,6 +107,16 @@ result<std::vector<loaded_input>> load_inputs(const calibrate_command& options, 
   return inputs;
 }
 
+/// The calibration to add to, if one is named: refused before anything is measured in vain.
+result<std::optional<calibration>> load_base(const calibrate_command& options, const model& m, const calibration& planned)
+{
+  if (options.base.empty()) return std::optional<calibration>();
+  auto base = calibration_of(options.base, m);
+  if (!base) return unexpected(std::move(base).error());
+  if (const auto same = check_same(*base, planned); !same) return error(same.error().code, options.base + ": " + same.error().what);
+  return std::optional(std::move(*base));
+}
+
 exit_code calibrate(const calibrate_command& options)
 {
   interrupt interrupted;
@@ -114,7 +132,11 @@ exit_code calibrate(const calibrate_command& options)
   const auto inputs = load_inputs(options, *work);
   if (!inputs) return report(inputs.error());
 
+  auto base = load_base(options, work->network, nothing_scored(work->network, *engine, inputs->size()));
+  if (!base) return report(base.error());
+
   auto asked = options;
+  asked.how.forms = !*base || (*base)->forms.empty();
   for (const codec c : codecs_of(options.codecs))
     if (has_codes(c)) asked.how.codecs.push_back(c);
   asked.how.threads = options.engine.threads;
@@ -124,9 +146,13 @@ exit_code calibrate(const calibrate_command& options)
     if (!shown) shown.emplace(fmt::format("{}: cuts scored:", work->network.name), all);
     shown->at(done);
   };
-  const auto c = score(work->network, *engine, *inputs, work->pictures, asked.how);
+  auto c = score(work->network, *engine, *inputs, work->pictures, asked.how);
   shown.reset();
   if (!c) return report(c.error());
+  if (*base) {
+    if (const auto added = add(**base, *c); !added) return report(added.error());
+    c = std::move(**base);
+  }
   const auto text = options.file.empty() && options.format != output_format::json
     ? std::string() : to_json(*c).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (!options.file.empty()) {
@@ -160,10 +186,10 @@ void add_calibrate(CLI::App& program, action& chosen)
     options->how.precisions.clear();
     for (const auto& text : all) {
       const auto p = parse_precision(text);
-      if (!p) throw CLI::ValidationError("--precision", "'" + text + "' is not WIDTH or WIDTH:RULE, as in 4, 6:picture, 4:clip, 4:channel-clip, 4:step-3 or 4:channel-step-3");
+      if (!p) throw CLI::ValidationError("--precision", "'" + text + "' is not WIDTH or WIDTH:RULE, as in 4, 6:picture, 4:clip, 4:channel-clip, 4:step-3, 4:channel-step-3 or 4:clip+levels");
       options->how.precisions.push_back(*p);
     }
-  }, "widths, by the rule that serves best there or by the rule named: picture, clip, channel-clip, step-N, channel-step-N (N: whose step) [8,7,6,5,4,3,5:clip and eight steps]")
+  }, "widths, by the rule that serves best there or by the rule named: picture, clip, channel-clip, step-N, channel-step-N (N: whose step), all but picture also with +levels: reconstruction levels [8,7,6,5,4,3,5:clip and eight steps]")
     ->delimiter(',')->type_name("P[,P]");
   app->add_option("--codec", options->codecs, "codecs to measure [all but lz4 and zstd]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   app->add_option("--give-up", options->how.give_up, "a precision with less agreement after 50 inputs is not scored on the rest; 0: never")->check(CLI::Range(0.0, 1.0))->type_name("SHARE")->capture_default_str();
@@ -171,6 +197,7 @@ void add_calibrate(CLI::App& program, action& chosen)
   app->add_option("--gate", options->gate, "agreement asked of both halves of the inputs, for what the table calls legal")->check(CLI::Range(0.0, 1.0))->type_name("SHARE")->capture_default_str();
   app->add_option("--most-head", options->most_head, "share of the work in the head that the table's last lines allow")->check(CLI::Range(0.0, 1.0))->type_name("SHARE")->capture_default_str();
   app->add_option("--write", options->file, "write the calibration as JSON to this file, for --calibration of plan, simulate and run")->type_name("FILE");
+  app->add_option("--add-to", options->base, "a calibration of this model, machine and inputs: measure only what this command asks for, and write both; what is measured again replaces the old")->type_name("FILE");
   add_engine(*app, options->engine);
   add_preprocessing(*app, options->pictures);
   add_output(*app, options->format);

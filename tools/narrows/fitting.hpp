@@ -22,9 +22,10 @@ struct wanted_precision {
   int width = 8;
   std::optional<level_rule> rule{};
   double step_of = 0;
+  bool levels = false;
 };
 
-/// "4", "6:picture", "4:channel-clip", "4:step-3", "5:step-3.5". None for anything else.
+/// "4", "6:picture", "4:channel-clip", "4:step-3", "5:step-3.5", "4:clip+levels". None for anything else.
 [[nodiscard]] inline std::optional<wanted_precision> parse_precision(std::string_view text)
 {
   const auto number = [](std::string_view digits) -> std::optional<int> {
@@ -32,12 +33,19 @@ struct wanted_precision {
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
     return failed == std::errc{} && end == digits.data() + digits.size() && is_packable_width(n) ? std::optional(n) : std::nullopt;
   };
+  constexpr std::string_view ending = "+levels";
+  if (text.ends_with(ending)) {
+    auto without = parse_precision(text.substr(0, text.size() - ending.size()));
+    if (!without || without->levels || !without->rule || !may_have_levels(*without->rule, without->width)) return std::nullopt;
+    without->levels = true;
+    return without;
+  }
   const auto colon = text.find(':');
   const auto width = number(text.substr(0, colon));
   if (!width) return std::nullopt;
-  if (colon == std::string_view::npos) return wanted_precision{*width, {}, 0};
+  if (colon == std::string_view::npos) return wanted_precision{*width};
   auto rule_text = text.substr(colon + 1);
-  if (const auto plain = parse_level_rule(rule_text)) return is_step(*plain) ? std::nullopt : std::optional(wanted_precision{*width, plain, 0});
+  if (const auto plain = parse_level_rule(rule_text)) return is_step(*plain) ? std::nullopt : std::optional(wanted_precision{*width, plain});
   const auto dash = rule_text.rfind('-');
   const auto rule = parse_level_rule(rule_text.substr(0, dash));
   if (dash == std::string_view::npos || !rule || !is_step(*rule)) return std::nullopt;

@@ -14,7 +14,6 @@
 #include <narrows/pack/histogram.hpp>
 #include <narrows/pack/packed_tensor.hpp>
 #include <narrows/partition/signs.hpp>
-#include <narrows/profile/machine.hpp>
 
 #include "in_parallel.hpp"
 #include "scoring.hpp"
@@ -41,13 +40,16 @@ struct collected {
 /// Scales as found on some of the inputs; the levels of an upper end are made for each input.
 struct fitted {
   std::vector<affine> scales;
+  std::vector<float> levels{};
   float upper_span = 0;
 
   [[nodiscard]] coding coding_for(const precision& p, std::span<const float> x) const
   {
-    const std::vector<affine> levels = p.rule == level_rule::upper_end ? std::vector{upper_levels(*std::max_element(x.begin(), x.end()), upper_span, p.width)} : scales;
-    calibration_cell cell{p, {}, 0, levels, {}};
-    if (p.rule == level_rule::upper_end) cell.how.rule = level_rule::clip;   // scales made for this input
+    calibration_cell cell{p, {}, 0, scales, {}, levels};
+    if (p.rule == level_rule::upper_end) {   // scales made for this input
+      cell.scales = {upper_levels(*std::max_element(x.begin(), x.end()), upper_span, p.width)};
+      cell.how.rule = level_rule::clip;
+    }
     return *coding_of(cell, codec::dense);
   }
 };
@@ -56,7 +58,7 @@ struct fitted {
 struct attempt {
   precision how;
   std::array<fitted, halves> by_half;   ///< to score that half with: found on the other
-  std::vector<affine> scales;           ///< found on all inputs
+  fitted for_plan;                      ///< found on all inputs
   std::vector<sent_once> sent;          ///< by input
   bool hopeless = false;
 };
@@ -73,15 +75,12 @@ public:
   {
     NARROWS_TRY(pick_cuts());
     NARROWS_TRY(collect());
-    calibration made;
-    made.model_hash = model_.hash;
-    made.model_name = model_.name;
-    made.machine = machine_name();
-    made.level = std::string(engine_.level());
-    made.inputs = static_cast<int>(inputs_.size());
-    auto forms = score_forms(model_, engine_, inputs_, pictures, truth_, how_);
-    if (!forms) return unexpected(std::move(forms).error());
-    made.forms = std::move(*forms);
+    auto made = nothing_scored(model_, engine_, inputs_.size());
+    if (how_.forms) {
+      auto forms = score_forms(model_, engine_, inputs_, pictures, truth_, how_);
+      if (!forms) return unexpected(std::move(forms).error());
+      made.forms = std::move(*forms);
+    }
     for (std::size_t c = 0; c < cuts_.size(); ++c) {
       if (how_.on_cut) how_.on_cut(c, cuts_.size());
       auto row = score_cut(c);
@@ -113,7 +112,7 @@ private:
     const auto t = traits(c);
     std::vector<precision> all;
     for (const auto& wanted : how_.precisions) {
-      const precision p{wanted.width, wanted.rule.value_or(usual_rule(t, wanted.width)), wanted.step_of};
+      const precision p{wanted.width, wanted.rule.value_or(usual_rule(t, wanted.width)), wanted.step_of, wanted.levels};
       if (!(is_per_channel(p.rule) && !t.has_channels) && std::find(all.begin(), all.end(), p) == all.end()) all.push_back(p);
     }
     return all;
@@ -203,17 +202,27 @@ private:
 
   static result<fitted, errc> fit(const collected& from, const precision& p)
   {
+    auto found = fit_scales(from, p);
+    if (!found || !p.levels) return found;
+    auto levels = is_per_channel(p.rule) ? fit_levels(*from.channels, found->scales, p.width) : fit_levels(*from.whole, found->scales[0], p.width);
+    if (!levels) return levels.error();
+    found->levels = std::move(*levels);
+    return found;
+  }
+
+  static result<fitted, errc> fit_scales(const collected& from, const precision& p)
+  {
     const auto one = [](const result<affine, errc>& a) -> result<fitted, errc> {
       if (!a) return a.error();
-      return fitted{{*a}, 0};
+      return fitted{{*a}};
     };
     const auto many = [](result<std::vector<affine>, errc> a) -> result<fitted, errc> {
       if (!a) return a.error();
-      return fitted{std::move(*a), 0};
+      return fitted{std::move(*a)};
     };
     switch (p.rule) {
     case level_rule::picture: return fitted{};
-    case level_rule::upper_end: return fitted{{}, fit_upper_span(from.scores, p.width)};
+    case level_rule::upper_end: return fitted{{}, {}, fit_upper_span(from.scores, p.width)};
     case level_rule::clip: return one(fit_mse(*from.whole, p.width));
     case level_rule::step: return one(fit_step(*from.whole, p.width, p.step_of));
     case level_rule::channel_clip: return many(fit_mse(*from.channels, p.width));
@@ -238,7 +247,7 @@ private:
       if (has_fixed_scales(p.rule)) {
         auto found = fit(all, p);
         if (!found) return error(found.error(), "scales of " + name_of_tensor(c));
-        a.scales = std::move(found->scales);
+        a.for_plan = std::move(*found);
       }
       a.sent.resize(inputs_.size());
       made.push_back(std::move(a));
@@ -344,7 +353,8 @@ private:
       calibration_cell cell;
       cell.how = a.how;
       cell.score = score_of(a.sent);
-      cell.scales = std::move(a.scales);
+      cell.scales = std::move(a.for_plan.scales);
+      cell.levels = std::move(a.for_plan.levels);
       for (const auto& s : a.sent) cell.zero_share += s.zero_share / cell.score.both().inputs;
       for (std::size_t i = 0; i < how_.codecs.size(); ++i) {
         cell.codecs.push_back(summary_of(a.sent, i));

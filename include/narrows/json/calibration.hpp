@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,7 @@ namespace detail {
   for (const auto& a : cell.scales) scales.push_back({a.scale, a.zero});
   out["codecs"] = std::move(codecs);
   if (!cell.scales.empty()) out["scales"] = std::move(scales);
+  if (cell.how.levels) out["levels"] = cell.levels;
   return out;
 }
 
@@ -108,6 +110,19 @@ inline std::vector<affine> read_scales(json_reader& in, int width)
   return scales;
 }
 
+inline std::vector<float> read_levels(json_reader& in)
+{
+  std::vector<float> levels;
+  const auto* list = in.array("levels");
+  if (!list) return levels;
+  for (const auto& each : *list) {
+    const double level = each.is_number() ? each.get<double>() : std::numeric_limits<double>::infinity();
+    if (!(std::abs(level) <= static_cast<double>(std::numeric_limits<float>::max()))) return in.fail("'levels' holds something that is no finite number"), std::vector<float>();
+    levels.push_back(static_cast<float>(level));
+  }
+  return levels;
+}
+
 inline calibration_cell read_cell(json_reader& in, const std::string& where)
 {
   calibration_cell cell;
@@ -122,6 +137,11 @@ inline calibration_cell read_cell(json_reader& in, const std::string& where)
   cell.score = read_score(in, where);
   cell.zero_share = in.number("zero_share", 0, 1);
   if (!in.failed()) cell.scales = read_scales(in, cell.how.width);
+  if (!in.failed() && in.has("levels")) {
+    cell.how.levels = true;
+    if (!may_have_levels(cell.how.rule, cell.how.width)) in.fail("'levels' is not for this rule and width");
+    else cell.levels = read_levels(in);
+  }
   const auto* codecs = in.array("codecs");
   if (in.failed()) return cell;
   for (const auto& c : *codecs) cell.codecs.push_back(read_part<coded_cost>(in, &c, where + ": codec", read_cost));

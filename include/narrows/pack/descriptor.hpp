@@ -71,9 +71,13 @@ struct descriptor {
   int width = 0;                 ///< bits per code; 0 for codecs without codes
   scale_group group;
   std::vector<affine> scales;    ///< one, or one per index along group.axis; empty for codecs without codes
+  std::vector<float> levels;     ///< reconstruction levels: none, or 2^width for each scale, those of the first scale first
   std::uint64_t payload_bytes = 0;
   friend bool operator==(const descriptor&, const descriptor&) = default;
 };
+
+/// Codes of at most so many bits may have reconstruction levels.
+inline constexpr int max_level_width = 8;
 
 /// Where the scale of a tensor comes from.
 enum class range_rule : std::uint8_t {
@@ -88,6 +92,7 @@ struct coding {
   range_rule rule = range_rule::min_max;
   scale_group group{};
   std::shared_ptr<const std::vector<affine>> scales{};  ///< for `calibrated`: one per group; shared by all requests of a plan
+  std::shared_ptr<const std::vector<float>> levels{};   ///< for `calibrated`: as in a descriptor, or null; shared likewise
 };
 
 }  // namespace narrows

@@ -11,8 +11,10 @@
 
 #include <narrows/core/contract.hpp>
 #include <narrows/core/result.hpp>
+#include <narrows/pack/arithmetic.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/range.hpp>
+#include <narrows/pack/descriptor.hpp>
 
 namespace narrows {
 
@@ -229,6 +231,32 @@ inline namespace NARROWS_FLAGS {
   return a;
 }
 
+/// Reconstruction levels: for each code the mean of the collected values that get it, as if `prior` more of them were where the scale
+/// puts it, so that rare codes do not jump. A code of no value keeps that level, and where steps are finer than a few bins, which do not
+/// tell where in its step a value lies, all but the first and the last do.
+/// Errors: bad_width (beyond 8 bits), bad_scale.
+[[nodiscard]] inline result<std::vector<float>, errc> fit_levels(const histogram& data, const affine& a, int bits, double prior = 20)
+{
+  if (bits > max_level_width) return errc::bad_width;
+  if (const auto e = check(a, bits); e != errc::ok) return e;
+  const auto largest = max_code(bits);
+  const bool fine = static_cast<double>(a.scale) < 3 * data.bin_width();
+  const quantizer code_of(a, bits);
+  std::vector<double> sums(largest + 1), counts(largest + 1);
+  for (const auto& bin : data.filled()) {
+    const auto code = code_of(static_cast<float>(bin.centre));
+    if (fine && code != 0 && code != largest) continue;
+    sums[code] += bin.centre * bin.weight;
+    counts[code] += bin.weight;
+  }
+  std::vector<float> levels;
+  for (std::uint32_t code = 0; code <= largest; ++code) {
+    const float usual = value_of(code, a);
+    levels.push_back(counts[code] == 0 ? usual : static_cast<float>((sums[code] + prior * static_cast<double>(usual)) / (counts[code] + prior)));
+  }
+  return levels;
+}
+
 /// One histogram per scale group: value i of each tensor added belongs to group (i / inner) mod groups.
 class grouped_histogram {
 public:
@@ -283,6 +311,19 @@ template <class Fit>
 [[nodiscard]] inline result<std::vector<affine>, errc> fit_step(const grouped_histogram& data, int bits, double step_of)
 {
   return fit_groups(data, [=](const histogram& h) { return fit_step(h, bits, step_of); });
+}
+
+/// The levels of each group by its scale, those of the first group first. Errors: as above; bad_descriptor (not one scale for each).
+[[nodiscard]] inline result<std::vector<float>, errc> fit_levels(const grouped_histogram& data, std::span<const affine> scales, int bits, double prior = 20)
+{
+  if (scales.size() != data.groups().size()) return errc::bad_descriptor;
+  std::vector<float> levels;
+  for (std::size_t g = 0; g < scales.size(); ++g) {
+    const auto some = fit_levels(data.groups()[g], scales[g], bits, prior);
+    if (!some) return some.error();
+    levels.insert(levels.end(), some->begin(), some->end());
+  }
+  return levels;
 }
 
 }  // namespace NARROWS_FLAGS

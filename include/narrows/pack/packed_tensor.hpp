@@ -18,6 +18,7 @@
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/levels.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
 #include <narrows/pack/strided.hpp>
@@ -26,23 +27,6 @@
 namespace narrows {
 
 namespace detail::inline NARROWS_FLAGS {
-
-/// Groups that share a scale, and the values of one group that stand together.
-struct group_shape {
-  std::size_t count;
-  std::size_t inner;
-};
-[[nodiscard]] inline group_shape groups_of(const shape& dims, scale_group group) noexcept
-{
-  if (group.axis == scale_group::whole_tensor) return {1, std::max<std::size_t>(dims.elements(), 1)};
-  const auto axis = static_cast<std::size_t>(group.axis);
-  return {static_cast<std::size_t>(dims[axis]), static_cast<std::size_t>(dims.product(axis + 1, dims.rank()))};
-}
-
-[[nodiscard]] constexpr bool has_axis(const shape& dims, scale_group group) noexcept
-{
-  return group.axis == scale_group::whole_tensor || (group.axis >= 0 && static_cast<std::size_t>(group.axis) < dims.rank());
-}
 
 inline void write_raw(std::span<const float> x, std::uint8_t* out) noexcept
 {
@@ -97,7 +81,7 @@ inline void read_raw(const std::uint8_t* in, const value_sink& x) noexcept
   const auto values = static_cast<std::uint64_t>(d.dims.product(0, d.dims.rank()));
   if (values != d.dims.elements() || values > SIZE_MAX / sizeof(float)) return errc::bad_shape;  // 32-bit machines
   if (d.coded_as == codec::raw) {
-    if (d.width != 0 || !d.scales.empty() || d.group != scale_group{}) return errc::bad_descriptor;
+    if (d.width != 0 || !d.scales.empty() || !d.levels.empty() || d.group != scale_group{}) return errc::bad_descriptor;
     return d.payload_bytes == 4 * values ? errc::ok : errc::bad_descriptor;
   }
   if (!is_packable_width(d.width)) return errc::bad_width;
@@ -105,6 +89,7 @@ inline void read_raw(const std::uint8_t* in, const value_sink& x) noexcept
   if (d.scales.size() != groups_of(d.dims, d.group).count) return errc::bad_descriptor;
   for (const auto& a : d.scales)
     if (const auto e = check(a, d.width); e != errc::ok) return e;
+  if (const auto e = check_levels(d.levels, d.scales.size(), d.width); e != errc::ok) return e;
   const std::uint64_t dense = packed_bytes(d.dims.elements(), d.width);
   if (d.coded_as == codec::dense) return d.payload_bytes == dense ? errc::ok : errc::bad_descriptor;
   const std::uint64_t least = coder_of(d.coded_as)->least_bytes(d.dims.elements());
@@ -119,6 +104,7 @@ inline namespace NARROWS_FLAGS {
 ///
 /// Errors, in this order: unsupported_version; unsupported_codec (also for pixels and image, which `pack` cannot
 /// decode); bad_descriptor (order unknown or not `order`); bad_width; bad_descriptor (group, number of scales); bad_scale;
+/// of reconstruction levels bad_width (beyond 8 bits), bad_descriptor (number), bad_scale (one is not finite);
 /// bad_descriptor (payload_bytes impossible for these fields; dims that are not `expected`).
 [[nodiscard]] inline errc check(const descriptor& d, const shape& expected, value_order order) noexcept
 {
@@ -137,16 +123,21 @@ inline namespace NARROWS_FLAGS {
 namespace detail::inline NARROWS_FLAGS {
 
 /// Scales that `how` asks for; not_finite or bad_range mean that the values cannot be quantised.
-[[nodiscard]] inline errc scales_for(const value_source& x, const shape& dims, const coding& how, std::vector<affine>& scales)
+[[nodiscard]] inline errc scales_for(const value_source& x, const shape& dims, const coding& how, descriptor& d)
 {
+  auto& scales = d.scales;
+  d.levels.clear();
+  const bool has_levels = how.levels && !how.levels->empty();
   const auto groups = groups_of(dims, how.group);
   if (how.rule == range_rule::calibrated) {
     if (!how.scales || how.scales->size() != groups.count) return errc::bad_descriptor;
     for (const auto& a : *how.scales)
       if (const auto e = check(a, how.width); e != errc::ok) return e;
     scales = *how.scales;
-    return errc::ok;
+    if (has_levels) d.levels = *how.levels;
+    return check_levels(d.levels, groups.count, how.width);
   }
+  if (has_levels) return errc::bad_descriptor;   // a range found anew means something else by each code
   scales.assign(groups.count, affine{});
   if (x.size() == 0) return errc::ok;
   return fit_min_max(x, groups.inner, how.width, scales);
@@ -180,6 +171,7 @@ template <class Room>
   d.width = 0;
   d.group = {};
   d.scales.clear();
+  d.levels.clear();
   d.payload_bytes = std::uint64_t{4} * x.size();
   if (!payload.resize(4 * x.size())) return errc::short_buffer;
   write_raw(x, payload.span().data());
@@ -198,7 +190,7 @@ template <class Room>
   if (how.coded_as != codec::dense && coded_by == nullptr) return errc::unsupported_codec;
   if (!is_packable_width(how.width)) return errc::bad_width;
   if (!has_axis(dims, how.group)) return errc::bad_descriptor;
-  if (const auto e = scales_for(x, dims, how, d.scales); e == errc::not_finite || e == errc::bad_range)
+  if (const auto e = scales_for(x, dims, how, d); e == errc::not_finite || e == errc::bad_range)
     return encode_raw(x, payload, d);
   else if (e != errc::ok) return e;
 
@@ -252,8 +244,8 @@ inline namespace NARROWS_FLAGS {
 ///
 /// Shapes   x: any.   payload: resized to the payload; its capacity is reused.
 /// Errors   those of check(strided_view), of a view; unsupported_codec (pixels, image); bad_width; bad_descriptor (group axis,
-///          number of calibrated scales); bad_scale (a calibrated scale).
-/// Cost     one pass over x, two with range_rule::min_max. The scales of the descriptor are allocated.
+///          number of calibrated scales or levels); bad_scale (one of these).
+/// Cost     one pass over x, two with range_rule::min_max. Scales and levels of the descriptor are allocated.
 [[nodiscard]] inline result<descriptor, errc> encode(tensor_view x, const coding& how, aligned_vector<std::uint8_t>& payload)
 {
   descriptor d;
@@ -268,7 +260,7 @@ inline namespace NARROWS_FLAGS {
   return d;
 }
 
-/// The same into a descriptor of the caller's, whose capacity for scales is reused: from the second request of a plan on nothing
+/// The same into a descriptor of the caller's, whose capacity for scales and levels is reused: from the second request of a plan on nothing
 /// is allocated. After an error its fields are unspecified.
 [[nodiscard]] inline result<void, errc> encode(
   tensor_view x, const coding& how, aligned_vector<std::uint8_t>& payload, descriptor& d)
@@ -313,6 +305,13 @@ namespace detail::inline NARROWS_FLAGS {
   return payload.size() > d.payload_bytes ? errc::corrupt : errc::ok;
 }
 
+/// What the kernels make of codes: values or, where these are looked up, the numbers of the codes.
+[[nodiscard]] inline scale_map map_of(const descriptor& d) noexcept
+{
+  static constexpr affine number{1, 0};
+  return d.levels.empty() ? scale_map{d.scales, groups_of(d.dims, d.group).inner} : scale_map{{&number, 1}, 1};
+}
+
 [[nodiscard]] inline errc decode_into(const descriptor& d, std::span<const std::uint8_t> payload, const value_sink& out) noexcept
 {
   if (out.size() == 0) return errc::ok;  // a payload of its declared size, 0
@@ -320,9 +319,10 @@ namespace detail::inline NARROWS_FLAGS {
     read_raw(payload.data(), out);
     return errc::ok;
   }
-  const scale_map map{d.scales, groups_of(d.dims, d.group).inner};
-  return d.coded_as == codec::dense ? unpack_dequantize(payload, map, d.width, out)
-                                    : coder_of(d.coded_as)->decode(payload, map, d.width, out);
+  const auto map = map_of(d);
+  const auto to = out.through(levels_of(d));
+  return d.coded_as == codec::dense ? unpack_dequantize(payload, map, d.width, to)
+                                    : coder_of(d.coded_as)->decode(payload, map, d.width, to);
 }
 
 }  // namespace detail::inline NARROWS_FLAGS
@@ -372,14 +372,15 @@ template <std::same_as<void> Void>  // a template, so that {} is no view
     detail::read_raw(payload.data() + 4 * first, out);
     return {};
   }
-  const scale_map map{d.scales, detail::groups_of(d.dims, d.group).inner};
-  for (std::size_t done = 0; done < out.size();) {
+  const auto map = detail::map_of(d);
+  const auto to = out.through(detail::levels_of(d, first));
+  for (std::size_t done = 0; done < to.size();) {
     const std::size_t block = (first + done) / block_values, skipped = (first + done) % block_values;
-    const std::size_t start = block * block_values, held = std::min(block_values, n - start), wanted = out.size() - done;
+    const std::size_t start = block * block_values, held = std::min(block_values, n - start), wanted = to.size() - done;
     const auto packed = payload.subspan(block_offset(block, d.width));
     if (skipped == 0 && wanted >= held) {
       const std::size_t whole = wanted >= block_values ? wanted / block_values * block_values : held;
-      if (const auto e = unpack_dequantize(packed, detail::after(map, start), d.width, out.part(done, whole)); e != errc::ok)
+      if (const auto e = unpack_dequantize(packed, detail::after(map, start), d.width, to.part(done, whole)); e != errc::ok)
         return e;
       done += whole;
     } else {
@@ -387,7 +388,7 @@ template <std::same_as<void> Void>  // a template, so that {} is no view
       if (const auto e = unpack_dequantize(packed, detail::after(map, start), d.width, std::span(values, held)); e != errc::ok)
         return e;
       const std::size_t some = std::min(held - skipped, wanted);
-      out.write(best_kernels(), done, some, values + skipped);
+      to.write(best_kernels(), done, some, values + skipped);
       done += some;
     }
   }

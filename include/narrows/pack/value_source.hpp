@@ -14,6 +14,7 @@
 #include <narrows/pack/arithmetic.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/target.hpp>
+#include <narrows/pack/levels.hpp>
 #include <narrows/pack/strided.hpp>
 
 namespace narrows {
@@ -261,6 +262,7 @@ private:
 /// Contiguous float32 is written where it belongs. Anything else is converted by pieces:
 ///   float16, bfloat16   to nearest, halves to even; beyond the largest infinity
 ///   int8, uint8         clamp(rne(value * (1 / scale)) + zero) to the codes of the type, a NaN giving the lowest code
+/// With reconstruction levels, what is written are codes, and by pieces too: each becomes its level first.
 class value_sink {
 public:
   value_sink() = default;  ///< no values
@@ -279,7 +281,18 @@ public:
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] float* direct() const noexcept { return direct_ == nullptr ? nullptr : direct_ + first_; }
+  /// Where values may be written without `write`; else null.
+  [[nodiscard]] float* direct() const noexcept { return direct_ == nullptr || !levels_.values.empty() ? nullptr : direct_ + first_; }
+
+  /// The same place for codes as floats, from 0 on, which are looked up in `levels`, unless that has none; its memory must outlive
+  /// the sink.
+  [[nodiscard]] value_sink through(level_table levels) const noexcept
+  {
+    value_sink made = *this;
+    made.levels_ = levels;
+    made.levels_.first -= first_;   // as unsigned numbers: first_ is added again
+    return made;
+  }
 
   [[nodiscard]] value_sink part(std::size_t first, std::size_t n) const noexcept
   {
@@ -294,6 +307,21 @@ public:
   void write(const kernel_set& with, std::size_t first, std::size_t n, const float* values) const noexcept
   {
     NARROWS_EXPECTS(first <= size_ && n <= size_ - first && n <= piece_values);
+    if (levels_.values.empty()) return place(with, first, n, values);
+    if (direct_ != nullptr) return detail::look_up(levels_, first_ + first, values, n, direct_ + first_ + first);
+    float room[piece_values];
+    detail::look_up(levels_, first_ + first, values, n, room);
+    place(with, first, n, room);
+  }
+
+private:
+  explicit value_sink(const mutable_strided_view& view) noexcept
+    : to_{static_cast<std::uint8_t*>(view.data), view.type, view.levels, detail::walk(view)}, size_(view.dims.elements())
+  {}
+  [[nodiscard]] std::uint8_t* at(std::size_t offset) const noexcept { return to_.data + static_cast<std::ptrdiff_t>(offset); }
+
+  void place(const kernel_set& with, std::size_t first, std::size_t n, const float* values) const noexcept
+  {
     if (direct_ != nullptr) {
       std::copy_n(values, n, direct_ + first_ + first);
       return;
@@ -319,13 +347,8 @@ public:
     });
   }
 
-private:
-  explicit value_sink(const mutable_strided_view& view) noexcept
-    : to_{static_cast<std::uint8_t*>(view.data), view.type, view.levels, detail::walk(view)}, size_(view.dims.elements())
-  {}
-  [[nodiscard]] std::uint8_t* at(std::size_t offset) const noexcept { return to_.data + static_cast<std::ptrdiff_t>(offset); }
-
   detail::located<std::uint8_t> to_;
+  level_table levels_;
   float* direct_ = nullptr;
   std::size_t first_ = 0;
   std::size_t size_ = 0;

@@ -51,7 +51,8 @@ inline double scale_bytes(const graph& g, value_id v, const coding& how)
   if (how.scales) groups = static_cast<double>(how.scales->size());
   else if (how.group.axis >= 0 && static_cast<std::size_t>(how.group.axis) < g[v].dims.rank())
     groups = static_cast<double>(g[v].dims[static_cast<std::size_t>(how.group.axis)]);
-  return 8 * (groups - 1);   // the first is part of the envelope
+  const double levels = how.levels ? static_cast<double>(how.levels->size()) : 0;
+  return 8 * (groups - 1) + 4 * levels;   // the first scale is part of the envelope
 }
 
 /// Seconds to encode or decode a message: by the profile of another machine than the calibration's, where it has the codec.

@@ -72,26 +72,32 @@ inline constexpr std::array all_level_rules{level_rule::picture,      level_rule
 [[nodiscard]] constexpr bool is_per_channel(level_rule r) noexcept { return r == level_rule::channel_clip || r == level_rule::channel_step; }
 /// Whether the scales are found beforehand and travel with a plan.
 [[nodiscard]] constexpr bool has_fixed_scales(level_rule r) noexcept { return r != level_rule::picture && r != level_rule::upper_end; }
+/// Whether reconstruction levels can be fitted: beside scales that are fixed, of few codes.
+[[nodiscard]] constexpr bool may_have_levels(level_rule r, int width) noexcept { return has_fixed_scales(r) && width <= max_level_width; }
 
 /// How finely a tensor is coded.
 struct precision {
   int width = 8;                        ///< bits of a code
   level_rule rule = level_rule::picture;
   double step_of = 0;                   ///< step rules: the width whose range has this step, in halves (fit_step); else 0
+  bool levels = false;                  ///< with reconstruction levels: a code means the mean of the values that get it (fit_levels)
   friend bool operator==(const precision&, const precision&) = default;
 };
 
-/// "8:picture", "4:clip", "4:step-2", "5:channel-step-3.5": width, rule, and whose step.
+/// "8:picture", "4:clip", "4:step-2", "5:channel-step-3.5", "4:clip+levels": width, rule, whose step, and whether it has levels.
 [[nodiscard]] inline std::string to_string(const precision& p)
 {
   std::string text = std::to_string(p.width);
   text += ':';
   text += to_string(p.rule);
-  if (!is_step(p.rule)) return text;
-  const int halves = static_cast<int>(2 * p.step_of);
-  text += '-';
-  text += std::to_string(halves / 2);
-  return halves % 2 == 0 ? text : text += ".5";
+  if (is_step(p.rule)) {
+    const int halves = static_cast<int>(2 * p.step_of);
+    text += '-';
+    text += std::to_string(halves / 2);
+    if (halves % 2 != 0) text += ".5";
+  }
+  if (p.levels) text += "+levels";
+  return text;
 }
 
 /// Inputs scored, and those whose first class was that of the float, uncut network.
@@ -135,6 +141,7 @@ struct calibration_cell {
   double zero_share = 0;             ///< mean share of values that arrive as 0
   std::vector<affine> scales{};      ///< rules with fixed scales: fitted on all inputs; one, or one per channel
   std::vector<coded_cost> codecs{};
+  std::vector<float> levels{};       ///< with `how.levels`: fitted on all inputs; 2^width for each scale
 
   [[nodiscard]] const coded_cost* find(codec coded_as) const noexcept
   {
@@ -204,7 +211,8 @@ struct calibration {
                                        "' has " + m.hash.substr(0, 12));
 }
 
-/// Whether a row can be of a tensor of this shape. Errors: model_mismatch (another shape), bad_input (a number of scales).
+/// Whether a row can be of a tensor of this shape. Errors: model_mismatch (another shape), bad_input (a number of scales or
+/// levels).
 [[nodiscard]] inline result<void> check(const calibration_row& row, const shape& dims)
 {
   if (!(row.dims == dims))
@@ -213,11 +221,53 @@ struct calibration {
     if (!has_fixed_scales(cell.how.rule)) continue;
     if (!(is_per_channel(cell.how.rule) ? dims.rank() > 1 && cell.scales.size() == static_cast<std::size_t>(dims[1]) : cell.scales.size() == 1))
       return error(errc::bad_input, "calibration: '" + row.cut + "' has " + std::to_string(cell.scales.size()) + " scales at " + to_string(cell.how));
+    if (cell.levels.size() != (cell.how.levels ? cell.scales.size() << cell.how.width : 0))
+      return error(errc::bad_input, "calibration: '" + row.cut + "' has " + std::to_string(cell.levels.size()) + " levels at " + to_string(cell.how));
   }
   return {};
 }
 
-/// How a plan codes a tensor as a cell was measured; none where no plan can (`upper_end`) or scales are missing.
+/// Whether two calibrations are of the same measurement, so that `add` may join them.
+/// Errors: model_mismatch (another model), bad_input (another machine, executor level or number of inputs).
+[[nodiscard]] inline result<void> check_same(const calibration& a, const calibration& b)
+{
+  const auto differ = [](errc e, const std::string& what, const std::string& x, const std::string& y) {
+    return error(e, "calibration: " + what + " '" + x + "', not '" + y + "'");
+  };
+  if (a.model_hash != b.model_hash) return differ(errc::model_mismatch, "of a model with hash", a.model_hash.substr(0, 12), b.model_hash.substr(0, 12));
+  if (a.machine != b.machine) return differ(errc::bad_input, "measured on", a.machine, b.machine);
+  if (a.level != b.level) return differ(errc::bad_input, "measured by executor", a.level, b.level);
+  if (a.inputs != b.inputs) return differ(errc::bad_input, "number of inputs is", std::to_string(a.inputs), std::to_string(b.inputs));
+  return {};
+}
+
+/// Adds what `more` measured: rows of cuts that were not there, in the order of their work, and to the others their cells; a cell of the
+/// same precision takes the old one's place, codecs included. Forms that are there stay. Whether the inputs were the same is the caller's to know.
+/// Errors: those of check_same; model_mismatch (a cut of another shape). `to` is then as it was.
+[[nodiscard]] inline result<void> add(calibration& to, const calibration& more)
+{
+  NARROWS_TRY(check_same(to, more));
+  for (const auto& row : more.rows)
+    if (const auto* known = to.find(row.cut)) NARROWS_TRY(check(row, known->dims));
+  for (const auto& row : more.rows) {
+    const auto known = std::find_if(to.rows.begin(), to.rows.end(), [&](const calibration_row& r) { return r.cut == row.cut; });
+    if (known == to.rows.end()) {
+      to.rows.push_back(row);
+      continue;
+    }
+    for (const auto& cell : row.cells) {
+      const auto old = std::find_if(known->cells.begin(), known->cells.end(), [&](const calibration_cell& c) { return c.how == cell.how; });
+      if (old == known->cells.end()) known->cells.push_back(cell);
+      else *old = cell;
+    }
+    known->raw = row.raw;
+  }
+  std::stable_sort(to.rows.begin(), to.rows.end(), [](const calibration_row& a, const calibration_row& b) { return a.macs_share < b.macs_share; });
+  if (to.forms.empty()) to.forms = more.forms;
+  return {};
+}
+
+/// How a plan codes a tensor as a cell was measured; none where no plan can (`upper_end`) or scales or levels are missing.
 [[nodiscard]] inline std::optional<coding> coding_of(const calibration_cell& cell, codec coded_as)
 {
   coding how;
@@ -228,6 +278,9 @@ struct calibration {
   how.rule = range_rule::calibrated;
   if (is_per_channel(cell.how.rule)) how.group.axis = 1;
   how.scales = std::make_shared<const std::vector<affine>>(cell.scales);
+  if (!cell.how.levels) return how;
+  if (cell.levels.empty()) return std::nullopt;
+  how.levels = std::make_shared<const std::vector<float>>(cell.levels);
   return how;
 }
 

@@ -44,6 +44,7 @@ inline result<tensor_header> get(const v1::Tensor& from, const limits& most)
     return broken(name + ": group axis " + std::to_string(from.group_axis()));
   if (from.scales_size() != from.zeros_size()) return broken(name + ": scales and zeros differ in number");
   if (static_cast<std::uint64_t>(from.scales_size()) > most.scales) return broken(name + ": " + std::to_string(from.scales_size()) + " scales");
+  if (static_cast<std::uint64_t>(from.levels_size()) > most.levels) return broken(name + ": " + std::to_string(from.levels_size()) + " levels");
   if (from.payload_bytes() > most.frame_bytes)
     return error(errc::limit_exceeded,
       name + ": payload of " + std::to_string(from.payload_bytes()) + " bytes, limit " + std::to_string(most.frame_bytes));
@@ -60,6 +61,7 @@ inline result<tensor_header> get(const v1::Tensor& from, const limits& most)
   to.what.group.axis = from.group_axis();
   to.what.scales.reserve(static_cast<std::size_t>(from.scales_size()));
   for (int i = 0; i < from.scales_size(); ++i) to.what.scales.push_back({from.scales(i), from.zeros(i)});
+  to.what.levels.assign(from.levels().begin(), from.levels().end());
   to.what.payload_bytes = from.payload_bytes();
   to.crc32c = from.payload_crc32c();
   return to;

@@ -47,6 +47,7 @@ inline void put(const tensor_header& from, v1::Tensor& to)
     to.add_scales(a.scale);
     to.add_zeros(a.zero);
   }
+  to.mutable_levels()->Add(from.what.levels.begin(), from.what.levels.end());
   to.set_payload_bytes(from.what.payload_bytes);
   to.set_payload_crc32c(from.crc32c);
 }

@@ -26,6 +26,7 @@ struct limits {
   std::uint32_t tensors = 64;                             ///< tensor headers (and payload frames) per message
   std::uint32_t name_bytes = 1024;
   std::uint32_t scales = 1 << 15;                         ///< per tensor
+  std::uint32_t levels = 1 << 15;                         ///< per tensor
   std::uint32_t hops = 8;                                 ///< per reply
   friend bool operator==(const limits&, const limits&) = default;
 };
