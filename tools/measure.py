@@ -14,11 +14,12 @@ them is kept.
   tools/measure.py planning      how long planning takes on the networks of the zoo, and how far HPA is from the exact plan (a minute)
   tools/measure.py policies      ours beside every published policy, simulated by profiles and calibrations (ten minutes, and the
                                  profiles and calibrations first where build/measurements does not have them yet)
-  tools/measure.py live          the same by real processes over a shaped link; needs root (an hour; --points N: only the first so many)
+  tools/measure.py live          the same by real processes over a shaped link; needs root (half an hour; --points N: only the first so many)
   tools/measure.py plots         measures nothing: draws the figures of docs/kernels.md from its tables, as `kernels` and `codecs` do
 
 Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but the first two, and the models and photographs in
-../shared. Calibrations are kept in build/measurements: a network calibrated there is not calibrated again.
+../shared. Calibrations are kept in build/measurements: a network calibrated there is not calibrated again; one of which only the first half is
+there (NAME.json.part: the usual precisions) is calibrated in what else its most promising cuts get.
 """
 import argparse
 import collections
@@ -85,17 +86,52 @@ def output_of(command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread).stdout
 
 
-def calibrated(how, kind, options):
-    """Files of `narrows calibrate` for the five networks, two inputs at once; those that are there already are kept."""
+# What the four most promising cuts of a network (most_promising) are calibrated in beside the usual precisions: with those, every step from 2 to
+# 6 bits in halves, one bit of room above it and 4 bits at least, for the tensor and for each channel; and reconstruction levels where clips
+# are coarse. dense and runs are there so that their columns stay filled.
+CHANNEL_STEPS = [f"{max(4, halves // 2 + 1)}:channel-step-{halves / 2:g}" for halves in range(4, 13)]
+FURTHER = ["--precision", ",".join(["4:step-2", *CHANNEL_STEPS, "3:clip+levels", "4:clip+levels"]), "--codec", "dense,runs,rans,zstd"]
+
+
+def most_promising(calibration, count=4):
+    """Names of the cuts with the smallest legal payloads: 98 % of each half of the inputs, at most 80 % of the work in the head."""
+    def legal(score):
+        halves = [score["selection"], score["confirmation"]]
+        return sum(h["inputs"] for h in halves) == calibration["inputs"] and all(h["agree"] >= 0.98 * h["inputs"] for h in halves)
+
+    smallest = {}
+    for row in calibration["cuts"]:
+        payloads = [cost["payload_bytes"] for cell in row["cells"] if legal(cell["score"]) and cell["rule"] != "upper-end" for cost in cell["codecs"]]
+        if payloads and row["macs_share"] <= 0.8:
+            smallest[row["cut"]] = min(payloads)
+    return sorted(smallest, key=smallest.get)[:count]
+
+
+def calibrated(how, kind, options, further=()):
+    """Files of `narrows calibrate` for the five networks, two inputs at once; those that are there already are kept. `further`: options for the
+    most promising cuts, which are calibrated again."""
     results = how.build.parent / "measurements" / kind
     results.mkdir(parents=True, exist_ok=True)
     files = []
     for name, preprocessing in NETWORKS.items():
         files.append(str(results / f"{name}.json"))
-        if not os.path.exists(files[-1]):
-            output_of([str(how.build / "bin/narrows"), "calibrate", str(how.shared / "models/imagenet" / f"{name}.onnx"), str(how.shared / "images/photos"),
-                       *preprocessing, "--jobs", "2", *options, "--write", files[-1], "-o", "csv"])
+        if os.path.exists(files[-1]):
+            continue
+        command = [str(how.build / "bin/narrows"), "calibrate", str(how.shared / "models/imagenet" / f"{name}.onnx"), str(how.shared / "images/photos"),
+                   *preprocessing, "--jobs", "2", "-o", "csv"]
+        made = files[-1] + ".part"   # only what is complete has the name that is looked for
+        if not os.path.exists(made):
+            output_of([*command, *options, "--write", made])
+        cuts = most_promising(json.loads(pathlib.Path(made).read_text())) if further else []
+        if cuts:
+            output_of([*command, "--cut", ",".join(cuts), *further, "--add-to", made, "--write", made])
+        os.rename(made, files[-1])
     return files
+
+
+def plan_calibrations(how):
+    """What plans are made of, and the goals for bytes are held against."""
+    return calibrated(how, "plans", ["--codec", "dense,sparse,runs,rans,lz4,zstd", "--most-share", "0.95"], FURTHER)
 
 
 def low_widths(how):
@@ -104,8 +140,7 @@ def low_widths(how):
 
 
 def smallest_requests(how):
-    files = calibrated(how, "bytes", ["--codec", "dense,sparse,runs,rans,lz4,zstd", "--most-share", "0.8"])
-    return output_of([str(how.build / "bin/narrows_accuracy"), "bytes", *files])
+    return output_of([str(how.build / "bin/narrows_accuracy"), "bytes", *plan_calibrations(how)])
 
 
 def executor(how):
@@ -263,8 +298,7 @@ def evaluation_inputs(how):
     for network in NETWORKS:
         if not (profiles / f"{network}.json").exists():
             output_of([program, "profile", str(models / f"{network}.onnx"), "--write", str(profiles / f"{network}.json"), "-o", "table"])
-    files = calibrated(how, "plans", ["--codec", "dense,sparse,runs,rans,lz4,zstd", "--most-share", "0.95"])
-    return models, profiles, pathlib.Path(files[0]).parent
+    return models, profiles, pathlib.Path(plan_calibrations(how)[0]).parent
 
 
 def policies_section(how):
@@ -273,9 +307,10 @@ def policies_section(how):
 
 
 def live_section(how):
-    _, _, calibrations = evaluation_inputs(how)
-    rows = live.measure(how.build, NETWORKS, calibrations, live.GRID[:how.points], ROOT / "build/measurements/live/rows.jsonl")
-    return live.section(rows)
+    _, profiles, calibrations = evaluation_inputs(how)
+    rows = live.measure(how.build, NETWORKS, profiles, calibrations, live.GRID[:how.points], ROOT / "build/measurements/live/rows.jsonl")
+    steps = live.measure_steps(how.build, NETWORKS, profiles, calibrations, ROOT / "build/measurements/live/steps.json")
+    return live.section(rows) + live.steps_text(steps)
 
 
 # What makes each section, the document that holds it and that document's title.

@@ -47,7 +47,7 @@ class Live(unittest.TestCase):
         took = {p: 100.0 for p in live.POLICIES + [live.ORACLE]}
         took |= {"joint": 50.0, live.ORACLE: 49.0, "spinn": 45.0}
         row = {"network": "net", "objective": "latency", "rate": 5e6, "rtt_s": 0.02, "slower": 4, "policies": {
-            p: {"ms": ms, "median_ms": ms, "bytes": 1, "seconds": 1, "plan": "", "prediction_errors": [0.1], "switches": 0, "simulated_ms": ms * 1.1, "simulated_per_s": 1}
+            p: {"ms": ms, "median_ms": ms, "bytes": 1, "per_request_ms": ms, "plan": "", "prediction_errors": [0.1], "switches": 0, "simulated_ms": ms * 1.1, "simulated_per_s": 1}
             for p, ms in took.items()}}
         text = live.section([row])
         self.assertIn("| ours against `told`, share of time lost: mean, 95 % | 2.0%, 2.0% |", text)

@@ -33,6 +33,24 @@ class WithSection(unittest.TestCase):
         self.assertLess(text.index("second"), text.index("other"))
 
 
+class MostPromising(unittest.TestCase):
+    def test_are_the_cuts_of_the_smallest_legal_payloads(self):
+        def row(cut, share, *cells):
+            return {"cut": cut, "macs_share": share, "cells": [
+                {"rule": rule, "score": {"selection": {"inputs": n, "agree": a}, "confirmation": {"inputs": n, "agree": b}}, "codecs": [{"payload_bytes": p} for p in payloads]}
+                for rule, n, a, b, payloads in cells]}
+        calibration = {"inputs": 200, "cuts": [
+            row("late", 0.81, ("clip", 100, 100, 100, [1])),
+            row("large", 0.5, ("clip", 100, 100, 100, [900, 700])),
+            row("unsure", 0.5, ("clip", 100, 100, 97, [10])),
+            row("given up", 0.5, ("clip", 25, 25, 25, [10])),
+            row("scores", 0.8, ("upper-end", 100, 100, 100, [10])),
+            row("small", 0.8, ("clip", 100, 98, 98, [600, 500]), ("step", 100, 90, 98, [20])),
+        ]}
+        self.assertEqual(measure.most_promising(calibration), ["small", "large"])
+        self.assertEqual(measure.most_promising(calibration, 1), ["small"])
+
+
 class InnerLoops(unittest.TestCase):
     def test_are_those_that_hold_the_marker_and_no_other_loop(self):
         listing = """.L1: scvtf v0 .L2: fmul v1 scvtf v2 scvtf v3 b.ne .L2 .L3: ldr x1 cbnz x1, .L3 .L4: scvtf v4 bne .L4

@@ -45,7 +45,7 @@ TEST(Remote, EveryCutWidthAndCodecEqualsTheTwoHalvesInOneProcess)
       }
 }
 
-TEST(Remote, PerChannelCalibratedScalesTravel)
+TEST(Remote, PerChannelCalibratedScalesAndLevelsTravel)
 {
   running_cloud server({network});
   auto client = edge::connect(network, step_engine(), to(server.endpoint()));
@@ -59,6 +59,20 @@ TEST(Remote, PerChannelCalibratedScalesTravel)
   ASSERT_TRUE(got) << got.error().text();
   EXPECT_EQ(got->from, source::remote);
   EXPECT_TRUE(same_bits(got->outputs, run_halves(network, picture.view(), with)));
+
+  std::vector<float> levels;   // 1/3 of what the scales say: other answers, unless the cloud does not look them up
+  for (const auto& a : *with.codings[0].scales)
+    for (std::uint32_t code = 0; code < 32; ++code) levels.push_back(value_of(code, a) / 3);
+  with.codings[0].levels = std::make_shared<const std::vector<float>>(std::move(levels));
+  for (const auto how : {codec::dense, codec::sparse, codec::runs, codec::rans}) {
+    SCOPED_TRACE(std::string(to_string(how)));
+    with.codings[0].coded_as = how;
+    const auto looked_up = client->infer(input, with, patience);
+    ASSERT_TRUE(looked_up) << looked_up.error().text();
+    EXPECT_EQ(looked_up->from, source::remote);
+    EXPECT_TRUE(same_bits(looked_up->outputs, run_halves(network, picture.view(), with)));
+    EXPECT_FALSE(same_bits(looked_up->outputs, got->outputs));
+  }
 }
 
 TEST(Remote, NotANumberTravelsAsFloatsAndTheAnswerSaysSo)

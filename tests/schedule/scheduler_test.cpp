@@ -78,15 +78,22 @@ TEST_F(Scheduler, FollowsTheLinkThatItsAnswersShow)
   EXPECT_NE(t.chosen().where, placement::device);
 }
 
-TEST(SchedulerLoad, ScalesAllPlansByTheWorkThatOneShows)
+/// A head of so many seconds and a short tail, or 30 ms here.
+scheduler split_or_alone(double head_s, double encode_s)
 {
   std::vector<candidate> all(2);
-  all[0].cost.device_s = 0.010;
+  all[0].cost.device_s = head_s;
+  all[0].cost.encode_s = encode_s;
   all[0].cost.server_s = 0.002;
   all[0].cost.bytes = 1000;
   all[1].cost.device_s = 0.030;
   all[1].where = placement::device;
-  auto s = *scheduler::make(all, best_candidate(metric::latency), {bit_rate::mbit(100), 0});
+  return *scheduler::make(all, best_candidate(metric::latency), {bit_rate::mbit(100), 0});
+}
+
+TEST(SchedulerLoad, ScalesAllPlansByTheWorkThatOneShows)
+{
+  auto s = split_or_alone(0.010, 0);
   const auto first = s.next().epoch;
   ASSERT_EQ(s.chosen().where, placement::split);
   s.saw_work(0, 1, 1);           // no plan has this epoch
@@ -97,6 +104,54 @@ TEST(SchedulerLoad, ScalesAllPlansByTheWorkThatOneShows)
   EXPECT_NEAR(s.predicted().server_load(), 0.040, 1e-12);
   (void)s.next();
   EXPECT_EQ(s.chosen().where, placement::device);   // better off alone now
+}
+
+TEST(SchedulerLoad, LearnsOfAMachineOnlyByAPartThatSpeaksForIt)
+{
+  auto s = split_or_alone(0.0005, 0.004);
+  const auto first = s.next().epoch;
+  for (int i = 0; i < 9; ++i) s.saw_work(first, 0.0001, 0.004);
+  EXPECT_EQ(s.load().device, 1);
+  EXPECT_EQ(s.load().server, 2);
+}
+
+TEST(SchedulerLink, TakesAWaitBehindAnotherMessageForNoneOfTheLinks)
+{
+  std::vector<candidate> one(1);
+  one[0].cost.bytes = 100'000;
+  const link_state start{bit_rate::mbit(8), 0.01};   // 100 ms each
+  auto alone = *scheduler::make(one, best_candidate(metric::latency), start);
+  auto behind = *scheduler::make(one, best_candidate(metric::latency), start);
+  (void)alone.next();
+  (void)behind.next();
+  for (int i = 0; i < 20; ++i) {
+    alone.saw(100'000, 0.11);
+    behind.saw(100'000, 0.4, 0.1);   // waited for three others
+  }
+  EXPECT_NEAR(alone.link().bandwidth.bits_per_second, 8e6, 1);
+  EXPECT_NEAR(behind.link().bandwidth.bits_per_second, 8e6, 1);
+  behind.saw(100'000, 0.11, 5);        // long after the last one: all of it is the link's
+  EXPECT_NEAR(behind.link().bandwidth.bits_per_second, 8e6, 1);
+}
+
+TEST(SchedulerLink, ProbesAgainAtOnceWhereTheLastProbeLeftADoubt)
+{
+  std::vector<candidate> local(1);
+  local[0].cost.device_s = 0.010;
+  local[0].where = placement::device;
+  auto s = *scheduler::make(local, best_candidate(metric::latency), {bit_rate::mbit(1), 0.02});
+  (void)s.next(100);
+  s.saw(16384, 0.02 + 16384 * 8 / 1e6);
+  EXPECT_FALSE(s.wants_probe(100.1));
+  EXPECT_TRUE(s.wants_probe(101));
+  const double fast = 0.02 + 16384 * 8 / 20e6;
+  s.saw(16384, fast);
+  EXPECT_TRUE(s.link_in_doubt());
+  EXPECT_TRUE(s.wants_probe(100.1));
+  EXPECT_NEAR(s.link().bandwidth.bits_per_second, 1e6, 1);   // it may have been a hiccup
+  s.saw(16384, fast);
+  EXPECT_FALSE(s.wants_probe(100.1));
+  EXPECT_NEAR(s.link().bandwidth.bits_per_second, 20e6, 20e3);
 }
 
 TEST_F(Scheduler, ExplainsItsChoiceInOneLine)

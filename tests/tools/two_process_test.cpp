@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -149,6 +150,39 @@ TEST(TwoProcesses, APolicyChoosesAndSeveralInputsAreUnderWay)
       EXPECT_EQ(all.at("plan").at("cut"), json({"input"}));
     }
   }
+}
+
+TEST(TwoProcesses, BothSidesTakeWhatAProfileSaysTimesAFactor)
+{
+  const test::scratch folder;
+  const auto profile = folder / "shapes.profile.json";
+  ASSERT_EQ(narrows({"profile", network, "--repeats", "1", "--write", profile, "-o", "table"}).code, 0);
+  auto said = json::parse(test::text_of(profile));
+  for (auto& node : said.at("nodes")) node.at("median_s") = 0;
+  said.at("nodes").front().at("median_s") = 0.06;   // at either end, so that every cut has some of each
+  said.at("nodes").back().at("median_s") = 0.02;
+  test::write_text(profile, said.dump());
+
+  test::cloud_process cloud({network, "--slow-down", "3", "--profile", profile});
+  const auto f = narrows({"run", network, pictures, "--limit", "4", "--connect", cloud.endpoint(), "--fallback", "never", "--at", "pool2", "--slow-down", "2", "--device", profile,
+    "--in-flight", "2", "-o", "json"});
+  ASSERT_EQ(f.code, 0) << f.err;
+  double finished = 0;
+  const auto results = json::parse(f.out).at("results");
+  ASSERT_EQ(results.size(), 4U);
+  for (const auto& r : results) {
+    const auto& took = r.at("latency_ms");
+    EXPECT_GE(took.at("device"), 120) << r;
+    EXPECT_GE(took.at("server").get<double>() - took.at("queue").get<double>(), 59.9) << r;   // sent as whole microseconds
+    EXPECT_GE(r.at("finished_ms").get<double>(), took.at("total").get<double>());
+    EXPECT_GT(r.at("finished_ms").get<double>(), std::exchange(finished, r.at("finished_ms")));
+  }
+  EXPECT_GE(finished, 4 * 120);   // one device, however many inputs are under way
+
+  said.at("model").at("hash") = std::string(64, '0');
+  test::write_text(profile, said.dump());
+  test::expect_one_error(narrows({"serve", network, "--slow-down", "2", "--profile", profile}), 3, profile);
+  test::expect_one_error(narrows({"serve", network, "--profile", profile}), 2, "--slow-down");
 }
 
 TEST(TwoProcesses, KillingTheCloudHalfWayLosesNoAnswer)

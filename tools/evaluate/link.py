@@ -27,8 +27,12 @@ class Link:
             if self.shaper.stdout.readline() != "ready\n":
                 raise RuntimeError("narrows_shaper did not start: it needs root, and /dev/net/tun")
             for name, own in ((self.edge, EDGE), (self.cloud, CLOUD)):
-                for command in (["addr", "add", f"{own}/24", "dev", "nrw0"], ["link", "set", "nrw0", "up"], ["link", "set", "lo", "up"]):
+                # TCP's window begins wide and stays so: what is measured is the link, not how TCP feels its way into it.
+                for command in (["addr", "add", f"{own}/24", "dev", "nrw0"], ["link", "set", "nrw0", "up"], ["link", "set", "lo", "up"],
+                                ["route", "change", f"{EDGE.rpartition('.')[0]}.0/24", "dev", "nrw0", "src", own, "initcwnd", "512", "initrwnd", "512"]):
                     subprocess.run(["ip", "-n", name, *command], check=True)
+                subprocess.run(self.inside(name, ["sysctl", "-q", "-w", "net.ipv4.tcp_slow_start_after_idle=0", "net.ipv4.tcp_rmem=4096 4194304 8388608",
+                                                  "net.ipv4.tcp_wmem=4096 4194304 8388608"]), check=True)
             undo.pop_all()
         return self
 

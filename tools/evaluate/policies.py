@@ -154,7 +154,7 @@ def changing_text(simulate, networks):
     text = """
 ### Links that change
 
-Requests one after the other for 60 s, best latency, r = 4, round trip 20 ms, transfers up to 20 % faster or slower; a probe of 4 kB where nothing has crossed for 0.8 s.
+Requests one after the other for 60 s, best latency, r = 10, round trip 20 ms, transfers up to 20 % faster or slower; a probe of 4 kB where nothing has crossed for 0.8 s.
 Regret is against the best candidate for the true link of each moment, which nobody can know beforehand.
 
 | network | link | policy | requests | mean ms | changes of plan | regret: mean | 95 % | worst |
@@ -164,7 +164,7 @@ Regret is against the best candidate for the true link of each moment, which nob
         for name, trace in (("10 Mbit/s", ["constant"]), ("10 to 1.25 Mbit/s at 30 s", ["step"]), ("1.25 to 10 Mbit/s at 30 s", ["step", "--bandwidth", "1.25Mbit", "--to", "10Mbit"]),
                             ("10 to 1.25 Mbit/s over 60 s", ["ramp"]), ("like a phone's, around 10 Mbit/s", ["lte"])):
             rate = [] if "--bandwidth" in trace else ["--bandwidth", "10Mbit"]
-            answer = simulate(network, "--trace", *trace, *rate, "--rtt", "20ms", "--device-slower", 4, "--noise", "0.2", "--policy", "joint,best")
+            answer = simulate(network, "--trace", *trace, *rate, "--rtt", "20ms", "--device-slower", 10, "--noise", "0.2", "--policy", "joint,best")
             for row in answer["policies"]:
                 regret = row["regret"]
                 text += (f"| {network} | {name} | {row['policy']} | {row['requests']} | {row['mean_latency_ms']:.1f} | {row['switches']} | "

@@ -48,7 +48,7 @@ json number(double x) { return std::isfinite(x) ? json(x) : json(); }
 
 json spent_json(const spent& s)
 {
-  return {{"total", s.total}, {"device", s.device}, {"encode", s.encode}, {"link", s.link}, {"decode", s.decode}, {"server", s.server}, {"onward", s.onward}};
+  return {{"total", s.total}, {"device", s.device}, {"encode", s.encode}, {"link", s.link}, {"decode", s.decode}, {"server", s.server}, {"queue", s.queue}, {"onward", s.onward}};
 }
 
 std::string score_text(float x)
@@ -137,7 +137,7 @@ result<void> answer_book::add(const outcome& o)
       sum_.file += static_cast<double>(o.file_bytes);
     }
     sum_.ms.total += o.ms.total, sum_.ms.device += o.ms.device, sum_.ms.encode += o.ms.encode;
-    sum_.ms.link += o.ms.link, sum_.ms.decode += o.ms.decode, sum_.ms.server += o.ms.server, sum_.ms.onward += o.ms.onward;
+    sum_.ms.link += o.ms.link, sum_.ms.decode += o.ms.decode, sum_.ms.server += o.ms.server, sum_.ms.queue += o.ms.queue, sum_.ms.onward += o.ms.onward;
     for (const auto& h : o.hops) sum_.onward_bytes += static_cast<double>(h.bytes_sent);
     totals_.push_back(o.ms.total);
     if (o.predicted_ms && o.from != "fallback" && o.ms.total > 0) prediction_errors_.push_back(std::abs(*o.predicted_ms / o.ms.total - 1));
@@ -164,6 +164,7 @@ result<void> answer_book::add(const outcome& o)
     row["source"] = o.failure ? "error" : std::string(o.from);
     row["bytes_sent"] = o.bytes_sent;
     row["latency_ms"] = spent_json(o.ms);
+    if (how_.remote && !o.failure) row["finished_ms"] = o.finished_ms;
     if (o.predicted_ms) row["predicted_ms"] = number(*o.predicted_ms);
     if (!o.hops.empty()) {
       auto hops = json::array();
@@ -234,7 +235,7 @@ exit_code answer_book::finish()
   start();
   const auto answered = sum_.inputs - sum_.errors;
   const auto per = [&](double x) { return answered > 0 ? x / static_cast<double>(answered) : 0.0; };
-  const spent mean{per(sum_.ms.total), per(sum_.ms.device), per(sum_.ms.encode), per(sum_.ms.link), per(sum_.ms.decode), per(sum_.ms.server), per(sum_.ms.onward)};
+  const spent mean{per(sum_.ms.total), per(sum_.ms.device), per(sum_.ms.encode), per(sum_.ms.link), per(sum_.ms.decode), per(sum_.ms.server), per(sum_.ms.queue), per(sum_.ms.onward)};
   std::sort(totals_.begin(), totals_.end());
   const double median = totals_.empty() ? 0 : totals_[totals_.size() / 2];
   std::sort(prediction_errors_.begin(), prediction_errors_.end());

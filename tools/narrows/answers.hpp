@@ -30,6 +30,7 @@ struct spent {
   double link = 0;
   double decode = 0;
   double server = 0;
+  double queue = 0;    ///< of `server`, waiting for other requests
   double onward = 0;   ///< behind a middle tier, all hops
 };
 
@@ -57,6 +58,7 @@ struct outcome {
   std::optional<int> float_first;                    ///< class index of the float, uncut answer
   std::optional<narrows::error> failure;
   std::optional<plan> how;                           ///< where plans differ from request to request
+  double finished_ms = 0;                            ///< since the first input; where inputs are sent
   std::optional<double> predicted_ms;                ///< what the policy expected when it chose
 };
 

@@ -54,6 +54,8 @@ result<nlohmann::json> json_of(const std::string& file)
   return parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file);
 }
 
+}  // namespace
+
 result<calibration> calibration_of(const std::string& file, const model& m)
 {
   const auto parsed = json_of(file);
@@ -63,8 +65,6 @@ result<calibration> calibration_of(const std::string& file, const model& m)
   if (auto fits = check(*c, m); !fits) return error(fits.error().code, file + ": " + fits.error().what);
   return c;
 }
-
-}  // namespace
 
 void add_planning(CLI::App& app, planning_options& how, const std::string& limit_option)
 {

@@ -9,6 +9,7 @@
 #include <narrows/exec/executor.hpp>
 #include <narrows/graph/model.hpp>
 #include <narrows/partition/candidate.hpp>
+#include <narrows/profile/calibration.hpp>
 #include <narrows/profile/link.hpp>
 #include <narrows/profile/profile.hpp>
 #include <narrows/schedule/any_policy.hpp>
@@ -55,6 +56,9 @@ struct planning {
 [[nodiscard]] result<machine_profile> profile_of(const std::string& file, const model& m);
 /// The profile of a machine that takes so many times as long.
 [[nodiscard]] machine_profile scaled(machine_profile p, double times);
+
+/// The calibration in a file. Errors: those of reading it; model_mismatch, naming the file.
+[[nodiscard]] result<calibration> calibration_of(const std::string& file, const model& m);
 
 /// The codecs of those names; where there are none all that this program codes with, but those that not every cloud has.
 [[nodiscard]] std::vector<codec> codecs_of(const std::vector<std::string>& names);

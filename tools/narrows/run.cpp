@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <future>
 #include <iterator>
 #include <mutex>
 #include <optional>
@@ -15,11 +16,11 @@
 #include <narrows/graph/cut.hpp>
 #include <narrows/net/client.hpp>
 #include <narrows/partition/undominated.hpp>
-#include <narrows/schedule/scheduler.hpp>
 
 #include "batch.hpp"
 #include "connecting.hpp"
 #include "interrupt.hpp"
+#include "plan_source.hpp"
 #include "planner.hpp"
 #include "policies.hpp"
 #include "session.hpp"
@@ -40,7 +41,7 @@ struct run_command {
   std::chrono::duration<double> every{0};
   fallback_policy fallback = fallback_policy::local;
   int in_flight = 1;
-  double slow_down = 1;
+  std::optional<double> slow_down;
   bool explain = false;
   bool compare_float = false;
   std::string key;
@@ -50,76 +51,12 @@ struct run_command {
 
 double ms(std::chrono::nanoseconds t) { return std::chrono::duration<double, std::milli>(t).count(); }
 
-/// Where each request's plan comes from: the command line, or a policy that sees how the link does.
-class plan_source {
-public:
-  explicit plan_source(plan fixed) : fixed_(std::move(fixed)) {}
-  /// `learns`: from what answers show, rather than hold to a link, and machines, that were told.
-  plan_source(scheduler s, bool learns) : scheduler_(std::move(s)), start_(scheduler_->link()), learns_(learns) {}
-
-  /// `peer_is_there`: a policy that fled a lost cloud looks at the link anew once the cloud is back.
-  const plan& next(bool peer_is_there)
-  {
-    if (!scheduler_) return fixed_;
-    if (peer_is_there && !scheduler_->link().is_up()) scheduler_->set_link(start_);
-    return scheduler_->next();
-  }
-  /// `epoch`: of the plan that the answer was made by.
-  void saw(const outcome& o, double returned, std::uint64_t epoch)
-  {
-    if (!scheduler_) return;
-    if (o.from == "fallback" || o.failure) return scheduler_->lost();
-    if (!learns_) return;
-    scheduler_->saw_work(epoch, (o.ms.device + o.ms.encode) * 1e-3, (o.ms.decode + o.ms.server + o.ms.onward) * 1e-3);
-    if (o.from == "remote") scheduler_->saw(static_cast<double>(o.bytes_sent) + returned, o.ms.link * 1e-3);
-  }
-  /// Times one packet there and back before anything else crosses: among longer messages the round trip cannot be told from the rate.
-  void look_at_round_trip(edge& link)
-  {
-    if (!scheduler_ || !learns_ || !link.peer() || !scheduler_->wants_round_trip()) return;
-    const auto patience = std::chrono::seconds(1);
-    if (!link.begin_probe(short_probe, patience)) return;
-    for (const auto end = clock_type::now() + patience; clock_type::now() < end; std::this_thread::sleep_for(std::chrono::microseconds(200))) {
-      const auto took = link.probed();
-      if (!took) continue;
-      if (*took) scheduler_->saw(static_cast<double>(short_probe), std::chrono::duration<double>(**took).count());
-      return;
-    }
-  }
-  /// Keeps an eye on a link that no request crosses: starts a probe where one is due, and takes the outcome of the last one.
-  void look_at_link(edge& link)
-  {
-    if (!scheduler_ || !learns_) return;
-    std::size_t next = 0;
-    if (const auto took = link.probed()) {
-      if (*took) scheduler_->saw(static_cast<double>(std::exchange(probing_, 0)), std::chrono::duration<double>(**took).count());
-      else if (std::exchange(probing_, 0) > 0 && took->error().code == errc::deadline) scheduler_->lost();
-      // The round trip alone first, then something that takes its time: together they tell one from the other.
-      if (*took && last_probe_ == short_probe) next = long_probe;
-    }
-    if (probing_ == 0 && next == 0 && link.peer() && scheduler_->wants_probe()) next = short_probe;
-    if (next > 0 && link.begin_probe(next, std::chrono::seconds(2))) probing_ = last_probe_ = next;
-  }
-  /// Of the plan given last, as things are believed to be; none over a link that was told, which may be another one than is there.
-  [[nodiscard]] std::optional<double> predicted_ms() const { return scheduler_ && learns_ ? std::optional(scheduler_->predicted().latency() * 1e3) : std::nullopt; }
-  [[nodiscard]] bool varies() const noexcept { return scheduler_.has_value(); }
-  [[nodiscard]] std::string why(const graph& g) const { return scheduler_ ? scheduler_->explain(g) : "given by --at"; }
-
-private:
-  plan fixed_;
-  std::optional<scheduler> scheduler_;
-  link_state start_;
-  bool learns_ = true;
-  static constexpr std::size_t short_probe = 64, long_probe = std::size_t{16} << 10;
-  std::size_t probing_ = 0;      // bytes of the probe under way
-  std::size_t last_probe_ = 0;   // of the last one
-};
-
 struct in_flight_request {
   request_id id;
   std::size_t number;
   plan how;
   loaded_request in;
+  clock_type::time_point submitted;
   std::optional<double> predicted_ms;
   std::string switched;   // to which plan and why, where it is another than that of the request before
 };
@@ -174,7 +111,15 @@ exit_code run(const run_command& options)
   if (!work) return report(work.error());
   auto engine = open_engine(options.batch.engine);
   if (!engine) return report(engine.error());
-  if (options.slow_down != 1) engine = any_engine(slowed_engine(std::move(engine).value(), options.slow_down));
+  if (options.slow_down) {
+    paces known;
+    if (!options.choice.device.empty()) {
+      auto profile = profile_of(options.choice.device, work->network);
+      if (!profile) return report(profile.error());
+      known.emplace(work->network.network, std::move(profile->layers));
+    }
+    engine = any_engine(slowed_engine(std::move(engine).value(), *options.slow_down, std::move(known)));
+  }
   auto plans = choose(options, *work);
   if (!plans) return report(plans.error());
   const auto& g = *work->network.network;
@@ -217,7 +162,7 @@ exit_code run(const run_command& options)
     held.reset();
   }
 
-  plans->look_at_round_trip(link);
+  plans->look_at_new_link(link);
   const plan first = plans->next(link.peer().has_value());
   const auto why = plans->why(g);
   auto book = work->book({bold(work->network.name) + fmt::format("   to {}   executor {}, deadline {} ms, fallback {}", options.endpoint, level, deadline.count(),
@@ -247,6 +192,7 @@ exit_code run(const run_command& options)
   };
 
   exit_code trouble = exit_code::ok;
+  const auto began = clock_type::now();
   std::deque<in_flight_request> waiting;
   const auto end_one = [&] {   // waits for the oldest: answers are shown in the order of the inputs
     auto r = std::move(waiting.front());
@@ -267,7 +213,7 @@ exit_code run(const run_command& options)
         o.hops.push_back({ms(h.encode), ms(h.link), ms(h.decode), ms(h.server), h.bytes_sent, h.taken_over});
         o.ms.onward += o.hops.back().total();
       }
-      o.ms = {ms(t.total), ms(t.device), ms(t.encode), ms(t.link), ms(t.decode), ms(t.server), o.ms.onward};
+      o.ms = {ms(t.total), ms(t.device), ms(t.encode), ms(t.link), ms(t.decode), ms(t.server), ms(t.queue), o.ms.onward};
       o.outputs = std::move(a->outputs);
       for (const auto& out : o.outputs) returned += 4 * static_cast<double>(out.size());
       if (!a->warning.empty()) say_once(a->warning);
@@ -276,7 +222,8 @@ exit_code run(const run_command& options)
         if (f) o.float_first = *f;
       }
     }
-    plans->saw(o, returned, r.how.epoch);
+    o.finished_ms = ms(r.submitted - began) + o.ms.total;
+    plans->saw(o, returned, r.how.epoch, options.in_flight > 1);
     if (!r.switched.empty()) {
       book.remark(r.switched);
       if (options.explain && options.batch.format != output_format::table) fmt::print(stderr, "narrows: {}\n", r.switched);
@@ -290,14 +237,17 @@ exit_code run(const run_command& options)
   book.began();
   auto due = clock_type::now();
   auto epoch = first.epoch;
+  std::future<result<loaded_request>> ahead;
   for (std::size_t i = 0; i < work->requests() && !interrupted.seen() && trouble == exit_code::ok; ++i) {
     while (waiting.size() >= static_cast<std::size_t>(options.in_flight)) end_one();
     if (options.every.count() > 0) {
       while (!interrupted.seen() && clock_type::now() < due) std::this_thread::sleep_for(std::min<clock_type::duration>(due - clock_type::now(), std::chrono::milliseconds(50)));
       due += std::chrono::duration_cast<clock_type::duration>(options.every);
     }
-    plans->look_at_link(link);
-    auto in = work->load(i);
+    plans->look_at_link(link, std::any_of(waiting.begin(), waiting.end(), [](const in_flight_request& r) { return !r.how.codings.empty(); }));
+    auto in = ahead.valid() ? ahead.get() : work->load(i);
+    // With several under way the device should not wait for a picture to be read: the next one is read while this one's head runs.
+    if (options.in_flight > 1 && i + 1 < work->requests()) ahead = std::async(std::launch::async, [&work, next = i + 1] { return work->load(next); });
     if (!in) {
       while (!waiting.empty()) end_one();
       outcome o;
@@ -306,7 +256,7 @@ exit_code run(const run_command& options)
       if (auto added = book.add(o); !added) trouble = report(added.error());
       continue;
     }
-    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), plans->predicted_ms(), {}};
+    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), clock_type::now(), plans->predicted_ms(), {}};
     if (std::exchange(epoch, r.how.epoch) != r.how.epoch) r.switched = "from here on: " + plans->why(g);
     std::vector<tensor_view> views;
     for (const auto& t : r.in.inputs) views.push_back(t.values.view());
@@ -358,8 +308,8 @@ void add_run(CLI::App& program, action& chosen)
   }, "a time of at least 1ms, such as 200ms or 2s", "every input has its answer, or an error, by then")->type_name("TIME")->default_str("5s");
   add_parsed(*app, "--fallback", options->fallback, parse_fallback, "local or never", "what becomes of an input that the cloud does not answer in time: local runs the tail here, never makes it an error")
     ->type_name("local|never")->default_str("local");
-  app->add_option("--slow-down", options->slow_down, "what runs here takes so many times as long, by waiting: to try a slower device (with --device-slower, its plans too)")
-    ->check(CLI::Range(1.0, 1000.0))->type_name("X")->capture_default_str();
+  app->add_option("--slow-down", options->slow_down, "what runs here takes so many times as long (as --device says, if given), by waiting: to try a slower device (with --device-slower, its plans too)")
+    ->check(CLI::Range(1.0, 1000.0))->type_name("X");
   app->add_option("--in-flight", options->in_flight, "inputs under way at once; from 2 on device, link and cloud work at the same time")
     ->check(CLI::Range(1, 1024))->type_name("N")->capture_default_str();
   add_parsed(*app, "--every", options->every, parse_duration, "a time such as 50ms", "start one input in this time, as a camera would; 0: as fast as they go")->type_name("TIME")->default_str("0");

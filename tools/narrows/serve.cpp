@@ -14,7 +14,9 @@
 
 #include "connecting.hpp"
 #include "interrupt.hpp"
+#include "planner.hpp"
 #include "session.hpp"
+#include "slowed.hpp"
 
 namespace narrows::tool {
 
@@ -35,6 +37,8 @@ struct serve_options {
   fallback_policy fallback = fallback_policy::local;
   int in_flight = 8;
   plan_options onward;
+  std::optional<double> slow_down;
+  std::vector<std::string> profiles;
   engine_options engine;
   preprocessing pictures;
 };
@@ -79,6 +83,22 @@ result<relay_options> relay_of(const serve_options& options, std::span<const mod
   return r;
 }
 
+/// Each profile with the model that it is of.
+result<paces> paces_of(const std::vector<std::string>& profiles, std::span<const model> models)
+{
+  paces known;
+  for (const auto& file : profiles) {
+    result<machine_profile> p = error(errc::model_mismatch, file);
+    for (const auto& m : models)
+      if (p = profile_of(file, m); p || p.error().code != errc::model_mismatch) {
+        if (p) known[m.network] = std::move(p->layers);
+        break;
+      }
+    if (!p) return unexpected(std::move(p).error());
+  }
+  return known;
+}
+
 exit_code serve(const serve_options& options)
 {
   interrupt interrupted;
@@ -98,6 +118,11 @@ exit_code serve(const serve_options& options)
   }
   auto engine = open_engine(options.engine);
   if (!engine) return report(engine.error());
+  if (options.slow_down) {
+    auto known = paces_of(options.profiles, models);
+    if (!known) return report(known.error());
+    engine = any_engine(slowed_engine(std::move(engine).value(), *options.slow_down, std::move(known).value()));
+  }
 
   cloud_options how;
   how.endpoint = bindable(options.endpoint);
@@ -178,6 +203,9 @@ void add_serve(CLI::App& program, action& chosen)
   app->add_option("--batch", options->batch, "waiting requests of one model and cut that are run as one; the answers are the same, and our own executors are no faster for it")
     ->check(CLI::Range(1, 64))->type_name("N")->capture_default_str();
   add_engine(*app, options->engine);
+  auto* slow_down = app->add_option("--slow-down", options->slow_down, "what runs here takes so many times as long (as --profile says, if given), by waiting: to try a slower server")
+    ->check(CLI::Range(1.0, 1000.0))->type_name("X");
+  app->add_option("--profile", options->profiles, "what the models' runs are said to take, from 'narrows profile'")->type_name("FILE...")->needs(slow_down);
   app->add_flag("-v,--verbose", options->verbose, "log greetings and requests too, not only what went wrong");
   const auto hop = "Middle tier of three (run the nodes up to a second cut here, and let another 'narrows serve' do the rest)";
   auto* upstream = app->add_option("--upstream", options->upstream, "endpoint of the next tier; this one runs the rest itself while that is away or late")->type_name("EP")->group(hop);

@@ -37,7 +37,7 @@ enum class source : std::uint8_t {
 
 /// Where the time of a request went. `device` is the head, and the tail where the device ran it; `link` is what lies
 /// between sending and the reply less the cloud's own time (for a fallback: the time spent waiting for the cloud);
-/// `server` is queue and tail of the cloud, or what a middle tier did itself. `total` runs from the call to the answer; what
+/// `server` is queue and tail of the cloud, or what a middle tier did itself, of which `queue` was spent waiting for other requests. `total` runs from the call to the answer; what
 /// else is in it are the hops behind a middle tier.
 struct latency_parts {
   using duration = std::chrono::nanoseconds;
@@ -46,6 +46,7 @@ struct latency_parts {
   duration link{0};
   duration decode{0};
   duration server{0};
+  duration queue{0};
   duration total{0};
 };
 

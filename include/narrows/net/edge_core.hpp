@@ -328,6 +328,7 @@ private:
     a.from = source::remote;
     a.latency.decode = reply.took.decode;
     a.latency.server = reply.took.queue + reply.took.run;
+    a.latency.queue = reply.took.queue;
     duration behind{0};
     for (const auto& h : reply.onward) {
       behind += h.encode + h.link + h.decode + h.server;

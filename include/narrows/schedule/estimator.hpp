@@ -41,6 +41,8 @@ public:
     side_ = 0;
   }
   [[nodiscard]] double now() const noexcept { return now_; }
+  /// Whether the last sample was far away: one more on that side, and it starts anew.
+  [[nodiscard]] bool in_doubt() const noexcept { return side_ != 0; }
   /// The share of it by which it may well be wrong: three standard deviations of the mean, as far as the samples scatter like
   /// normal ones.
   [[nodiscard]] double uncertainty() const noexcept { return 3 * 1.25 * deviation_ * std::sqrt(weight_ / (2 - weight_)); }
@@ -106,6 +108,8 @@ public:
   [[nodiscard]] link_state now() const noexcept { return {{up_ ? 1 / seconds_per_bit_.now() : 0}, rtt_s_}; }
   /// Whether a message that fits in one packet has crossed: the round trip is then measured, not assumed.
   [[nodiscard]] bool knows_round_trip() const noexcept { return knows_rtt_; }
+  /// Whether the last message was of quite another rate, so that the next one decides.
+  [[nodiscard]] bool in_doubt() const noexcept { return up_ && seconds_per_bit_.in_doubt(); }
   /// The share by which the rate may well be wrong.
   [[nodiscard]] double uncertainty() const noexcept { return seconds_per_bit_.uncertainty(); }
   /// How often the link has turned out to be another one: not drifted, but stepped, gone, or come back.

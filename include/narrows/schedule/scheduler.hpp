@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -52,26 +54,30 @@ public:
     candidates_[index].what.epoch = epoch_;
     return candidates_[index].what;
   }
-  /// What an answer, or a probe, showed: bytes both ways and the seconds they spent on the link.
-  void saw(double bytes, double link_seconds) noexcept
+  /// What an answer, or a probe, showed: bytes both ways and the seconds they spent on the link. `since_last_s`: what passed since the message
+  /// before was through. Where several are under way one waits for another, and a wait is not the link's: a message that found another before
+  /// it took no longer than that, and a round trip.
+  void saw(double bytes, double link_seconds, double since_last_s = std::numeric_limits<double>::infinity()) noexcept
   {
-    estimator_.saw(bytes, link_seconds);
+    estimator_.saw(bytes, std::min(link_seconds, std::max(0.0, since_last_s) + estimator_.now().rtt_s));
     crossed_s_ = chosen_s_;
   }
   /// Whether the plan sends nothing and nothing else has crossed for so long that the link should be probed, lest a better one
-  /// go unseen.
+  /// go unseen; at once where the last probe left it in doubt.
   [[nodiscard]] bool wants_probe(double at_s = now_s(), double every_s = 0.8) const noexcept
   {
-    return epoch_ != 0 && !(chosen().cost.bytes > 0) && at_s - crossed_s_ >= every_s;
+    return epoch_ != 0 && !(chosen().cost.bytes > 0) && (link_in_doubt() || at_s - crossed_s_ >= every_s);
   }
-  /// What an answer to a request under the plan of `epoch` showed: seconds on the device and on the server, codecs included. Plans
-  /// of long ago are not remembered, and say nothing.
+  /// Whether the last message was of quite another rate than those before, so that the next one decides what the link is.
+  [[nodiscard]] bool link_in_doubt() const noexcept { return estimator_.in_doubt(); }
+  /// What an answer to a request under the plan of `epoch` showed: seconds that the head and the tail took, without codecs, whose times say
+  /// little of a network's. Plans of long ago are not remembered, and say nothing; nor does a part too small to speak for the whole.
   void saw_work(std::uint64_t epoch, double device_s, double server_s) noexcept
   {
     for (const auto& c : candidates_) {
       if (c.what.epoch != epoch || epoch == 0) continue;
-      load_.saw_device(c.cost.device_load(), device_s);
-      load_.saw_server(c.cost.server_load(), server_s);
+      if (c.cost.device_s >= telling_share * most_.device) load_.saw_device(c.cost.device_s, device_s);
+      if (c.cost.server_s >= telling_share * most_.server) load_.saw_server(c.cost.server_s, server_s);
     }
   }
   /// A request that crossed came to no answer.
@@ -122,13 +128,22 @@ private:
   scheduler(std::vector<candidate> candidates, any_policy policy, const link_state& link)
     : candidates_(std::move(candidates)), policy_(std::move(policy)), estimator_(link)
   {
+    for (const auto& c : candidates_) {
+      most_.device = std::max(most_.device, c.cost.device_s);
+      most_.server = std::max(most_.server, c.cost.server_s);
+    }
   }
   [[nodiscard]] std::string policy_line(std::string text, const decision& d) const
   {
     return std::move(text) + " (" + std::string(policy_.name()) + ": " + std::string(d.reason) + ")";
   }
 
+  static constexpr double telling_share = 0.02;   // of the longest head, or tail
+
   std::vector<candidate> candidates_;
+  struct {
+    double device = 0, server = 0;
+  } most_;   // longest head and tail, seconds
   any_policy policy_;
   link_estimator estimator_;
   load_estimator load_;

@@ -116,7 +116,7 @@ struct simulation {
       now += std::max(how.every_s, 1.0);   // a deadline later
       continue;
     }
-    s.saw_work(epoch, device, server);
+    s.saw_work(epoch, fair.device_s, fair.server_s);
     if (c.cost.bytes > 0) s.saw(c.cost.bytes + c.cost.return_bytes, link);
     if (how.probe_every_s > 0 && s.wants_probe(now, how.probe_every_s)) {
       const double probe = cross(how.probe_bytes, now);
