@@ -54,5 +54,6 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/header_checks/main.cpp CONTENT "int 
 
 add_executable(header_checks EXCLUDE_FROM_ALL ${sources} ${PROJECT_BINARY_DIR}/header_checks/main.cpp)
 list(TRANSFORM narrows_components PREPEND narrows:: OUTPUT_VARIABLE libraries)
+set_target_properties(header_checks PROPERTIES UNITY_BUILD OFF)
 target_link_libraries(header_checks PRIVATE narrows_flags ${libraries})
 target_compile_options(header_checks PRIVATE -O0 -g0)

@@ -3,7 +3,9 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 add_library(narrows_flags INTERFACE)
 target_compile_features(narrows_flags INTERFACE cxx_std_20)
 target_compile_options(narrows_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  -Wall -Wextra -Wpedantic -Wconversion
+  # In one unit the functions of one source are outer names to the locals of the next.
+  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow>
   # GCC bug 105593: g++ 12's own AVX-512 headers warn about '__Y'; the flag is unknown to clang.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 if(NARROWS_WERROR)
@@ -28,15 +30,13 @@ add_library(narrows_development INTERFACE)
 target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernels)
 
 # narrows_add_test(NAME SOURCES a.cpp... [LIBRARIES t...] [OPTIONS flag...] [TIMEOUT seconds] [LABELS l...]
-#   [OWN_KERNELS] [UNITY] [LIGHT])
-# One executable of GoogleTest cases; ctest counts each case and each skip. UNITY compiles the sources as one translation
-# unit, for those that share much of what takes long to compile. LIGHT compiles with NARROWS_LIGHT: kernels and executor modules are
+#   [OWN_KERNELS] [LIGHT])
+# One executable of GoogleTest cases; ctest counts each case and each skip. LIGHT compiles with NARROWS_LIGHT: kernels and executor modules are
 # libraries of their own, so what is left is run once, and compiling it takes longer than running it.
 set(NARROWS_LIGHT $<$<CONFIG:Release>:-O1>)
 function(narrows_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_KERNELS;UNITY;LIGHT" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_KERNELS;LIGHT" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
   add_executable(${name} ${arg_SOURCES})
-  set_target_properties(${name} PROPERTIES UNITY_BUILD ${arg_UNITY} UNITY_BUILD_BATCH_SIZE 0)
   target_link_libraries(${name} PRIVATE $<IF:$<BOOL:${arg_OWN_KERNELS}>,narrows_flags,narrows_development> ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_options(${name} PRIVATE $<$<BOOL:${arg_LIGHT}>:${NARROWS_LIGHT}> ${arg_OPTIONS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)

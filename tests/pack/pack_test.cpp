@@ -66,7 +66,7 @@ TEST(Pack, RunTimeWidthsAreChecked)
   EXPECT_EQ(unpack(std::span<const std::uint8_t>(out), 12, std::span(codes)), errc::bad_width);
 }
 
-constexpr bool constant_evaluated()
+constexpr bool packed_at_compile_time()
 {
   const std::uint8_t codes[] = {1, 2, 3, 4, 5};
   std::uint8_t bytes[packed_bytes<3>(5)]{};
@@ -75,7 +75,7 @@ constexpr bool constant_evaluated()
   unpack<3>(bytes, back);
   return back[0] == 1 && back[4] == 5 && unpack(std::span<const std::uint8_t>(bytes), 3, std::span<std::uint8_t>(back)) == errc::ok;
 }
-static_assert(constant_evaluated());
+static_assert(packed_at_compile_time());
 
 }  // namespace
 }  // namespace narrows

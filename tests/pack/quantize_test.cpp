@@ -91,7 +91,7 @@ TEST(Quantize, ArgumentsAreChecked)
   EXPECT_EQ(dequantize(std::span<const std::uint8_t>(out), good, std::span(back)), errc::short_buffer);
 }
 
-constexpr bool constant_evaluated()
+constexpr bool quantised_at_compile_time()
 {
   const float x[] = {0, 0.5F, 1.26F, -4, 9};
   std::uint8_t bytes[packed_bytes<4>(5)]{};
@@ -100,7 +100,7 @@ constexpr bool constant_evaluated()
   unpack_dequantize<4>(bytes, {0.5F, 1}, back);
   return back[0] == 0 && back[1] == 0.5F && back[2] == 1.5F && back[3] == -0.5F && back[4] == 7;
 }
-static_assert(constant_evaluated());
+static_assert(quantised_at_compile_time());
 
 }  // namespace
 }  // namespace narrows

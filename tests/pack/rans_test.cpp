@@ -23,7 +23,7 @@ namespace narrows {
 namespace {
 
 using test::guarded;
-using bytes = std::vector<std::uint8_t>;
+using bytes = aligned_vector<std::uint8_t>;
 
 // Around runs, counted pieces, the least tensor that fills a register, blocks, and tensors of which a part is counted.
 constexpr std::size_t lengths[] = {0, 1, 2, 63, 64, 65, 127, 128, 129, 200, 1984, 1985, 2049, 4095, 4096, 4097, 8191, 8192, 8193,

@@ -18,6 +18,8 @@
 /// Small random planning problems and their best plans by trying all, straight from the definition: the oracle of planners.
 namespace narrows::test {
 
+inline constexpr double infinite = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+
 using loads = std::array<std::int64_t, 9>;  ///< nanoseconds: tiers, links up, links back
 
 struct problem_kind {

@@ -23,7 +23,7 @@
 namespace narrows {
 namespace {
 
-constexpr double infinite = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+using test::infinite, test::nan;
 
 planning_problem two_nodes()
 {

@@ -22,7 +22,7 @@
 namespace narrows {
 namespace {
 
-constexpr double infinite = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+using test::infinite, test::nan;
 constexpr auto any_tensor = [](std::size_t) { return true; };
 
 TEST(SerialCuts, CostWhatTheirPlansCost)

@@ -11,10 +11,10 @@
 namespace narrows {
 namespace {
 
-constexpr double message = 50'000;
+constexpr double message_bytes = 50'000;
 
 /// Seconds of a message over a link.
-double crossing(double rate, double rtt_s, double bytes = message) { return rtt_s + bytes * 8 / rate; }
+double crossing(double rate, double rtt_s, double bytes = message_bytes) { return rtt_s + bytes * 8 / rate; }
 
 TEST(LinkEstimator, ConvergesToAStepInTheRate)
 {
@@ -48,7 +48,7 @@ TEST(LinkEstimator, TakesTheFirstShortMessageForTheRoundTripAndLaterOnesByTheirW
 {
   link_estimator e({bit_rate::mbit(50), 0.010});
   EXPECT_FALSE(e.knows_round_trip());
-  e.saw(message, crossing(50e6, 0.1));
+  e.saw(message_bytes, crossing(50e6, 0.1));
   EXPECT_FALSE(e.knows_round_trip());
   e.saw(64, crossing(50e6, 0.1, 64));
   EXPECT_TRUE(e.knows_round_trip());
@@ -60,7 +60,7 @@ TEST(LinkEstimator, TakesTheFirstShortMessageForTheRoundTripAndLaterOnesByTheirW
 TEST(LinkEstimator, LowersARoundTripThatAMessageHasUndercut)
 {
   link_estimator e({bit_rate::mbit(10), 0.100});
-  e.saw(message, crossing(10e6, 0.010));
+  e.saw(message_bytes, crossing(10e6, 0.010));
   EXPECT_NEAR(e.now().rtt_s, 0.010, 1e-9);
   EXPECT_NEAR(e.now().bandwidth.bits_per_second, 10e6, 1);
 }
@@ -92,11 +92,11 @@ TEST(LinkEstimator, FollowsAStepAtTheSecondMessage)
 {
   for (const double to : {1e6, 4e6, 25e6, 60e6}) {
     link_estimator e({bit_rate::mbit(10), 0.010});
-    for (int i = 0; i < 20; ++i) e.saw(message, crossing(10e6, 0.010));
+    for (int i = 0; i < 20; ++i) e.saw(message_bytes, crossing(10e6, 0.010));
     EXPECT_EQ(e.steps(), 0U);
-    e.saw(message, crossing(to, 0.010));
+    e.saw(message_bytes, crossing(to, 0.010));
     EXPECT_NEAR(e.now().bandwidth.bits_per_second, 10e6, 1e3) << to;   // it may have been a hiccup
-    e.saw(message, crossing(to, 0.010));
+    e.saw(message_bytes, crossing(to, 0.010));
     EXPECT_NEAR(e.now().bandwidth.bits_per_second, to, 0.01 * to);
     EXPECT_EQ(e.steps(), 1U) << to;
   }
@@ -105,7 +105,7 @@ TEST(LinkEstimator, FollowsAStepAtTheSecondMessage)
 TEST(LinkEstimator, LeavesASingleOutlierOut)
 {
   link_estimator e({bit_rate::mbit(10), 0.010});
-  for (int i = 0; i < 50; ++i) e.saw(message, i % 7 == 3 ? 1.5 : crossing(10e6, 0.010));
+  for (int i = 0; i < 50; ++i) e.saw(message_bytes, i % 7 == 3 ? 1.5 : crossing(10e6, 0.010));
   EXPECT_NEAR(e.now().bandwidth.bits_per_second, 10e6, 1e3);
   EXPECT_EQ(e.steps(), 0U);
 }
@@ -117,7 +117,7 @@ TEST(LinkEstimator, KnowsHowFarNoiseMayLeadItAstray)
   EXPECT_EQ(e.uncertainty(), 0);
   int astray = 0, counted = 0;
   for (int i = 0; i < 3000; ++i) {
-    e.saw(message, crossing(10e6 * static_cast<double>(source.uniform(0.8F, 1.2F)), 0.010));
+    e.saw(message_bytes, crossing(10e6 * static_cast<double>(source.uniform(0.8F, 1.2F)), 0.010));
     if (i < 50) continue;
     ++counted;
     astray += std::abs(e.now().bandwidth.bits_per_second / 10e6 - 1) > e.uncertainty() ? 1 : 0;
@@ -135,7 +135,7 @@ TEST(LinkEstimator, CountsGoingAndComingBack)
   e.lost();
   EXPECT_EQ(e.steps(), 1U);
   EXPECT_EQ(e.now().bandwidth.bits_per_second, 0);
-  e.saw(message, crossing(5e6, 0.010));
+  e.saw(message_bytes, crossing(5e6, 0.010));
   EXPECT_EQ(e.steps(), 2U);
 }
 

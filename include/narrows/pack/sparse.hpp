@@ -68,7 +68,7 @@ result<std::size_t, errc> write_sparse(
     std::memmove(pending, pending + blocks * block_values, held * sizeof(Code));
   }
   if (packed_bytes(held, bits) > out.size() - at) return errc::short_buffer;
-  pack_with(with, std::span<const Code>(pending, held), bits, out.data() + at);
+  if (held > 0) pack_with(with, std::span<const Code>(pending, held), bits, out.data() + at);
   if (!finite) return errc::not_finite;
   return at + packed_bytes(held, bits);
 }
