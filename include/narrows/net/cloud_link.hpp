@@ -44,6 +44,7 @@ public:
     socket_.set(zmq::sockopt::handshake_ivl, 2000);
     socket_.set(zmq::sockopt::heartbeat_ivl, static_cast<int>(options_.heartbeat_interval.count()));
     socket_.set(zmq::sockopt::heartbeat_timeout, static_cast<int>(options_.heartbeat_timeout.count()));
+    socket_.set(zmq::sockopt::tcp_maxrt, static_cast<int>(options_.acknowledge_timeout.count()));
     if (options_.curve) {
       socket_.set(zmq::sockopt::curve_serverkey, options_.curve->server);
       socket_.set(zmq::sockopt::curve_publickey, options_.curve->own.public_key);

@@ -35,7 +35,8 @@ struct edge_options {
   std::optional<curve_client> curve{};                   ///< keys; none: plain
   bool allow_plain = false;                            ///< connect off loopback without keys all the same
   std::chrono::milliseconds heartbeat_interval{1000};
-  std::chrono::milliseconds heartbeat_timeout{4000};   ///< a silent peer counts as lost after this
+  std::chrono::milliseconds heartbeat_timeout{30000};  ///< a silent peer counts as lost after this; generous, since heartbeats wait behind requests on a slow link
+  std::chrono::milliseconds acknowledge_timeout{4000}; ///< as does one whose machine does not acknowledge what it was sent (TCP_USER_TIMEOUT)
   log_sink log{};
   std::shared_ptr<clock> time = steady_time();
 };
