@@ -112,13 +112,10 @@ exit_code run(const run_command& options)
   auto engine = open_engine(options.batch.engine);
   if (!engine) return report(engine.error());
   if (options.slow_down) {
-    paces known;
-    if (!options.choice.device.empty()) {
-      auto profile = profile_of(options.choice.device, work->network);
-      if (!profile) return report(profile.error());
-      known.emplace(work->network.network, std::move(profile->layers));
-    }
-    engine = any_engine(slowed_engine(std::move(engine).value(), *options.slow_down, std::move(known)));
+    std::vector<std::string> profiles;
+    if (!options.choice.device.empty()) profiles.push_back(options.choice.device);
+    engine = slowed(std::move(engine).value(), *options.slow_down, profiles, {&work->network, 1});
+    if (!engine) return report(engine.error());
   }
   auto plans = choose(options, *work);
   if (!plans) return report(plans.error());

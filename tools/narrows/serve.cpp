@@ -14,7 +14,6 @@
 
 #include "connecting.hpp"
 #include "interrupt.hpp"
-#include "planner.hpp"
 #include "session.hpp"
 #include "slowed.hpp"
 
@@ -83,22 +82,6 @@ result<relay_options> relay_of(const serve_options& options, std::span<const mod
   return r;
 }
 
-/// Each profile with the model that it is of.
-result<paces> paces_of(const std::vector<std::string>& profiles, std::span<const model> models)
-{
-  paces known;
-  for (const auto& file : profiles) {
-    result<machine_profile> p = error(errc::model_mismatch, file);
-    for (const auto& m : models)
-      if (p = profile_of(file, m); p || p.error().code != errc::model_mismatch) {
-        if (p) known[m.network] = std::move(p->layers);
-        break;
-      }
-    if (!p) return unexpected(std::move(p).error());
-  }
-  return known;
-}
-
 exit_code serve(const serve_options& options)
 {
   interrupt interrupted;
@@ -119,9 +102,8 @@ exit_code serve(const serve_options& options)
   auto engine = open_engine(options.engine);
   if (!engine) return report(engine.error());
   if (options.slow_down) {
-    auto known = paces_of(options.profiles, models);
-    if (!known) return report(known.error());
-    engine = any_engine(slowed_engine(std::move(engine).value(), *options.slow_down, std::move(known).value()));
+    engine = slowed(std::move(engine).value(), *options.slow_down, options.profiles, models);
+    if (!engine) return report(engine.error());
   }
 
   cloud_options how;

@@ -6,12 +6,15 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 #include <narrows/exec/executor.hpp>
 #include <narrows/profile/layer_times.hpp>
+
+#include "session.hpp"
 
 namespace narrows::tool {
 
@@ -70,5 +73,8 @@ private:
   double times_;
   paces known_;
 };
+
+/// `engine` slowed, with each profile's times for the model that it is of. Errors: model_mismatch (of none of them), and reading.
+[[nodiscard]] result<any_engine> slowed(any_engine engine, double times, std::span<const std::string> profiles, std::span<const model> models);
 
 }  // namespace narrows::tool
