@@ -33,7 +33,7 @@ target_link_libraries(narrows_development INTERFACE narrows_flags narrows_kernel
 #   [OWN_KERNELS] [LIGHT])
 # One executable of GoogleTest cases; ctest counts each case and each skip. LIGHT compiles with NARROWS_LIGHT: kernels and executor modules are
 # libraries of their own, so what is left is run once, and compiling it takes longer than running it.
-set(NARROWS_LIGHT $<$<CONFIG:Release>:-O1>)
+set(NARROWS_LIGHT $<$<CONFIG:Release>:-O1>$<$<CONFIG:Debug>:-O0>)
 function(narrows_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_KERNELS;LIGHT" "TIMEOUT" "SOURCES;LIBRARIES;OPTIONS;LABELS")
   add_executable(${name} ${arg_SOURCES})
