@@ -17,7 +17,7 @@ them is kept.
   tools/measure.py live          the same by real processes over a shaped link; needs root (half an hour; --points N: only the first so many)
   tools/measure.py plots         measures nothing: draws the figures of docs/kernels.md from its tables, as `kernels` and `codecs` do
 
-Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but the first two, and the models and photographs in
+Needs build/release, configured with -DNARROWS_BUILD_BENCH=ON for all but the first two (tools/setup --bench), and the models and photographs in
 ../shared. Calibrations are kept in build/measurements: a network calibrated there is not calibrated again; one of which only the first half is
 there (NAME.json.part: the usual precisions) is calibrated in what else its most promising cuts get.
 """
