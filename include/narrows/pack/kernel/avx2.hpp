@@ -31,7 +31,6 @@ NARROWS_OP void store(std::uint8_t* to, vec v) { _mm256_storeu_si256(reinterpret
 NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t n) { std::memcpy(to, from, n); }
 NARROWS_OP vec all_bytes(char c) { return _mm256_set1_epi8(c); }
 NARROWS_OP vec all_words(short s) { return _mm256_set1_epi16(s); }
-NARROWS_OP vec all_ints(int i) { return _mm256_set1_epi32(i); }
 NARROWS_OP vec both(vec a, vec b) { return _mm256_and_si256(a, b); }
 NARROWS_OP vec either(vec a, vec b) { return _mm256_or_si256(a, b); }
 NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return either(a, both(b, mask)); }
@@ -56,6 +55,7 @@ NARROWS_OP vecf larger(vecf a, vecf b) { return _mm256_max_ps(a, b); }
 NARROWS_OP void note(vecf& seen, vecf x) { seen = _mm256_fmadd_ps(x, _mm256_setzero_ps(), seen); }
 
 NARROWS_OP vecf all_floats(float f) { return _mm256_set1_ps(f); }
+NARROWS_OP vec all_ints(int i) { return _mm256_set1_epi32(i); }
 NARROWS_OP vecf product(vecf a, vecf b) { return _mm256_mul_ps(a, b); }
 NARROWS_OP vec rounded(vecf v) { return _mm256_cvtps_epi32(v); }
 NARROWS_OP vec sum(vec a, vec b) { return _mm256_add_epi32(a, b); }

@@ -39,7 +39,6 @@ NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size
 }
 NARROWS_OP vec all_bytes(char c) { return _mm512_set1_epi8(c); }
 NARROWS_OP vec all_words(short s) { return _mm512_set1_epi16(s); }
-NARROWS_OP vec all_ints(int i) { return _mm512_set1_epi32(i); }
 NARROWS_OP vec both(vec a, vec b) { return _mm512_and_si512(a, b); }
 NARROWS_OP vec either(vec a, vec b) { return _mm512_or_si512(a, b); }
 NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return _mm512_ternarylogic_epi32(a, b, mask, 0xF8); }
@@ -64,6 +63,7 @@ NARROWS_OP vecf larger(vecf a, vecf b) { return _mm512_maskz_max_ps(every, a, b)
 NARROWS_OP void note(vecf& seen, vecf x) { seen = _mm512_fmadd_ps(x, _mm512_setzero_ps(), seen); }
 
 NARROWS_OP vecf all_floats(float f) { return _mm512_set1_ps(f); }
+NARROWS_OP vec all_ints(int i) { return _mm512_set1_epi32(i); }
 NARROWS_OP vecf product(vecf a, vecf b) { return _mm512_mul_ps(a, b); }
 NARROWS_OP vec rounded(vecf v) { return _mm512_maskz_cvtps_epi32(every, v); }
 NARROWS_OP vec sum(vec a, vec b) { return _mm512_add_epi32(a, b); }

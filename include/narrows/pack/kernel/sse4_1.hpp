@@ -29,7 +29,6 @@ NARROWS_OP void store(std::uint8_t* to, vec v) { _mm_storeu_si128(reinterpret_ca
 NARROWS_OP void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t n) { std::memcpy(to, from, n); }
 NARROWS_OP vec all_bytes(char c) { return _mm_set1_epi8(c); }
 NARROWS_OP vec all_words(short s) { return _mm_set1_epi16(s); }
-NARROWS_OP vec all_ints(int i) { return _mm_set1_epi32(i); }
 NARROWS_OP vec both(vec a, vec b) { return _mm_and_si128(a, b); }
 NARROWS_OP vec either(vec a, vec b) { return _mm_or_si128(a, b); }
 NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return either(a, both(b, mask)); }
@@ -54,6 +53,7 @@ NARROWS_OP vecf larger(vecf a, vecf b) { return _mm_max_ps(a, b); }
 NARROWS_OP void note(vecf& seen, vecf x) { seen = _mm_add_ps(seen, _mm_mul_ps(x, _mm_setzero_ps())); }
 
 NARROWS_OP vecf all_floats(float f) { return _mm_set1_ps(f); }
+NARROWS_OP vec all_ints(int i) { return _mm_set1_epi32(i); }
 NARROWS_OP vecf product(vecf a, vecf b) { return _mm_mul_ps(a, b); }
 NARROWS_OP vec rounded(vecf v) { return _mm_cvtps_epi32(v); }
 NARROWS_OP vec sum(vec a, vec b) { return _mm_add_epi32(a, b); }

@@ -3,7 +3,7 @@
 //
 // x86 has no shifts of bytes, so fields of 8-bit words move in 16-bit lanes and a mask removes what came over from the
 // neighbouring byte. Needs shift_left<S>, shift_right<S> (16-bit lanes), both(a, b), either(a, b),
-// either_masked(a, b, mask) = a | (b & mask), all_bytes, all_words.
+// either_masked(a, b, mask) = a | (b & mask), all_bytes, all_words, from_memory.
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
 
 /// Mask in each word of W bits: for one that all rows of a block use, and that so stays in a register.
