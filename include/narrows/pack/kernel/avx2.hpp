@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/convert_avx2.hpp>
+#include <narrows/pack/kernel/fetch_ahead.hpp>
 #include <narrows/pack/kernel/from_memory.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>

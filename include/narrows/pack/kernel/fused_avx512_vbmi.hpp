@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/avx512.hpp>
+#include <narrows/pack/kernel/fetch_ahead.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
@@ -37,11 +38,12 @@ NARROWS_OP std::size_t compress_64(const float* x, __mmask64 there, Levels& by, 
 template <int Less, class Levels>
 NARROWS_OP std::size_t compress_values(const float* x, std::size_t n, Levels& by, std::uint8_t* mask, std::uint8_t* rest)
 {
+  const bool ahead = fetching_ahead_pays();
   std::size_t count = 0;
   std::size_t i = 0;
   __mmask64 set;
   for (; i + 64 <= n; i += 64) {
-    for (std::size_t line = 0; line < 64; line += 16) __builtin_prefetch(x + i + line + avx512::fetch_ahead);
+    if (ahead) fetch_lines_ahead<64>(x + i);
     count += compress_64<Less>(x + i, ~__mmask64{0}, by, set, rest + count);
     std::memcpy(mask + i / 8, &set, 8);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <narrows/pack/kernel/fetch_ahead.hpp>
 #include <narrows/pack/kernel/from_memory.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/scalar.hpp>

@@ -27,11 +27,11 @@ NARROWS_OP row_places<T> full_block(T* first)
   return {first, block_lanes(Bits), first + (block_values - block_lanes(Bits))};
 }
 
-/// Bytes of a row of codes, of which registers that hold one need not be told.
+/// Bytes of a row of codes, of which those who take it in one turn need not be told.
 template <int Bits>
 NARROWS_OP std::size_t row_bytes(std::size_t lanes)
 {
-  return vec_bytes == 64 ? 64 : lanes * sizeof(code_t<Bits>);
+  return at_once * vec_bytes == 64 ? 64 : lanes * sizeof(code_t<Bits>);
 }
 
 /// Whether all rows but the last, read as full ones, end within the tail.
