@@ -24,6 +24,7 @@ there (NAME.json.part: the usual precisions) is calibrated in what else its most
 import argparse
 import collections
 import json
+import math
 import os
 import pathlib
 import platform
@@ -86,25 +87,31 @@ def output_of(command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread).stdout
 
 
-# What the four most promising cuts of a network (most_promising) are calibrated in beside the usual precisions: with those, every step from 2 to
+# What the most promising cuts of a network (most_promising) are calibrated in beside the usual precisions: with those, every step from 2 to
 # 6 bits in halves, one bit of room above it and 4 bits at least, for the tensor and for each channel; and reconstruction levels where clips
 # are coarse. dense and runs are there so that their columns stay filled.
 CHANNEL_STEPS = [f"{max(4, halves // 2 + 1)}:channel-step-{halves / 2:g}" for halves in range(4, 13)]
 FURTHER = ["--precision", ",".join(["4:step-2", *CHANNEL_STEPS, "3:clip+levels", "4:clip+levels"]), "--codec", "dense,runs,rans,zstd"]
 
 
-def most_promising(calibration, count=4):
-    """Names of the cuts with the smallest legal payloads: 98 % of each half of the inputs, at most 80 % of the work in the head."""
+def most_promising(calibration, count=4, near=1.25):
+    """Names of the cuts that a plan might take: the `count` with the smallest legal payloads (98 % of each half of the inputs) of those with at most
+    80 % of the work in the head, and every cut whose smallest is less than `near` times the smallest of all cuts before it: a slow device takes an early
+    one, and other precisions may bring it below them."""
     def legal(score):
         halves = [score["selection"], score["confirmation"]]
         return sum(h["inputs"] for h in halves) == calibration["inputs"] and all(h["agree"] >= 0.98 * h["inputs"] for h in halves)
 
-    smallest = {}
+    smallest, early, least = {}, [], math.inf
     for row in calibration["cuts"]:
         payloads = [cost["payload_bytes"] for cell in row["cells"] if legal(cell["score"]) and cell["rule"] != "upper-end" for cost in cell["codecs"]]
         if payloads and row["macs_share"] <= 0.8:
             smallest[row["cut"]] = min(payloads)
-    return sorted(smallest, key=smallest.get)[:count]
+            if 0 < row["macs_share"] and min(payloads) < near * least:
+                early.append(row["cut"])
+            least = min(least, *payloads)
+    chosen = set(early) | set(sorted(smallest, key=smallest.get)[:count])
+    return [cut for cut in smallest if cut in chosen]
 
 
 def calibrated(how, kind, options, further=()):
@@ -238,7 +245,7 @@ def kernels(how):
     text = f"""## Packing and unpacking
 
 ns per 1000 float32 values by width in bits, one thread, processor time, median of 7 interleaved repetitions (± half the distance between the
-quartiles where that is 5 % or more). *limit* moves the same bytes and computes nothing, in the fastest of five ways; in brackets, the share of it that a
+quartiles where that is 5 % or more). *limit* moves the same bytes and computes nothing, in the fastest of ten ways (unpacking: eight); in brackets, the share of it that a
 kernel reaches. Every contender's answers are compared with the reference before it is timed. `xnnpack` and `onednn` are given the range, as ours are.
 `plain_loop` is the block layout in loops for a vectoriser (-O3 -march=native), `scalar_loop` a linear stream, value by value (-O2).
 `avx512` also packs where `avx512_vbmi` is in use; `_relu` is packing by levels whose first is 0, as after a ReLU, the other rows by levels
