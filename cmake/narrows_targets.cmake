@@ -11,7 +11,7 @@ set(narrows_components ${NARROWS_COMPONENTS})
 narrows_close_components(narrows_components)
 
 set(narrows_links_pack xsimd)
-set(narrows_links_codecs narrows_external::lz4 narrows_external::zstd)
+set(narrows_links_codecs narrows_external::lz4 narrows_external::zstd narrows_external::zlib)
 set(narrows_links_exec xtensor)
 set(narrows_links_json nlohmann_json::nlohmann_json)
 set(narrows_links_net cppzmq)

@@ -15,9 +15,9 @@ import sys
 ROOMS = ["core", "pack", "graph", "exec", "profile", "partition", "schedule", "json", "onnx", "wire", "net"]
 # Rooms of narrows::narrows, all reached by the umbrella header.
 UMBRELLA = ROOMS[: ROOMS.index("json")]
-# Headers outside narrows::narrows though their room is inside: they need xtensor, or LZ4 and Zstandard.
+# Headers outside narrows::narrows though their room is inside: they need xtensor, or LZ4, Zstandard and zlib, or serve those that do.
 XTENSOR = ("narrows/exec/reference/", "narrows/pack/xtensor.hpp")
-LIBRARY_CODECS = ("narrows/pack/codecs.hpp",)
+LIBRARY_CODECS = ("narrows/pack/codecs.hpp", "narrows/pack/chunks.hpp")
 BESIDE = XTENSOR + LIBRARY_CODECS
 # Not brought in by the umbrella: chosen by dispatch, or included by hand.
 INNER = ("narrows/pack/kernel/", "narrows/exec/module")
@@ -26,7 +26,7 @@ INNER = ("narrows/pack/kernel/", "narrows/exec/module")
 FOREIGN = {
     r"xsimd/|xtl/": ("narrows/pack/", "narrows/exec/reference/"),
     r"xtensor/": XTENSOR,
-    r"(lz4|zstd)\.h": LIBRARY_CODECS,
+    r"(lz4|zstd|zlib)\.h": LIBRARY_CODECS,
     r"nlohmann/": ("narrows/json/",),
     r"google/protobuf/": ("narrows/onnx/", "narrows/wire/"),
     r"narrows/onnx/.*\.pb\.h": ("narrows/onnx/",),

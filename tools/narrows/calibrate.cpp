@@ -191,7 +191,7 @@ void add_calibrate(CLI::App& program, action& chosen)
     }
   }, "widths, by the rule that serves best there or by the rule named: picture, clip, channel-clip, step-N, channel-step-N (N: whose step), all but picture also with +levels: reconstruction levels [8,7,6,5,4,3,5:clip and eight steps]")
     ->delimiter(',')->type_name("P[,P]");
-  app->add_option("--codec", options->codecs, "codecs to measure [all but lz4 and zstd]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
+  app->add_option("--codec", options->codecs, "codecs to measure [all but lz4, zstd and huffman]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   app->add_option("--give-up", options->how.give_up, "a precision with less agreement after 50 inputs is not scored on the rest; 0: never")->check(CLI::Range(0.0, 1.0))->type_name("SHARE")->capture_default_str();
   app->add_option("--jobs", options->how.jobs, "inputs in work at once, each on --threads threads")->check(CLI::Range(1, 256))->type_name("N")->capture_default_str();
   app->add_option("--gate", options->gate, "agreement asked of both halves of the inputs, for what the table calls legal")->check(CLI::Range(0.0, 1.0))->type_name("SHARE")->capture_default_str();

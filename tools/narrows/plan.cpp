@@ -153,7 +153,7 @@ void add_plan(CLI::App& program, action& chosen)
   add_planning(*app, options->choice, "--limit,--require");
   add_tiers(*app, options->tiers);
   app->add_option("--bits", options->bits, "widths to consider [8; with --calibration those in it]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
-  app->add_option("--codec", options->codecs, "codecs to consider [all but lz4 and zstd, which not every cloud has]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
+  app->add_option("--codec", options->codecs, "codecs to consider [all but lz4, zstd and huffman, which not every cloud has]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   app->add_flag("--pixels", options->pixels, "inputs are pictures: their 8-bit pixels may be sent");
   app->add_option("--image-bytes", options->file_bytes, "mean size of the picture files, in bytes; 0: files cannot be sent")->check(CLI::Range(0.0, 1e9))->type_name("N")->capture_default_str();
   app->add_option("--show", options->show, "rows of the table; 0: all")->type_name("N")->capture_default_str();

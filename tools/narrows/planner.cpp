@@ -119,7 +119,7 @@ std::vector<codec> codecs_of(const std::vector<std::string>& names)
   if (names.empty()) {
     // What a cloud without narrows::codecs refuses is for those who ask for it.
     for (const codec c : all_codecs)
-      if (can_code(c) && c != codec::lz4 && c != codec::zstd) codecs.push_back(c);
+      if (can_code(c) && !needs_library(c)) codecs.push_back(c);
   }
   for (const auto& name : names)
     if (const auto known = parse_codec(name)) codecs.push_back(*known);

@@ -111,7 +111,7 @@ void add_simulate(CLI::App& program, action& chosen)
   app->add_flag("--pixels", options->pixels, "inputs are pictures: their 8-bit pixels may be sent");
   app->add_option("--image-bytes", options->file_bytes, "mean size of the picture files, in bytes; 0: files cannot be sent")->check(CLI::Range(0.0, 1e9))->type_name("N")->capture_default_str();
   app->add_option("--bits", options->bits, "widths to consider [8; with --calibration those in it]")->delimiter(',')->check(CLI::Range(1, 16))->type_name("B[,B]");
-  app->add_option("--codec", options->codecs, "codecs to consider [all but lz4 and zstd]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
+  app->add_option("--codec", options->codecs, "codecs to consider [all but lz4, zstd and huffman]")->delimiter(',')->check(CLI::IsMember(codec_names()))->type_name("C[,C]");
   const auto group = "The trace";
   app->add_option("--trace", options->trace, "a constant link; a step to another rate half-way; a ramp to it; one that wanders like a phone's; or a sweep: a constant link at each of --steps rates from --bandwidth to --to")
     ->check(CLI::IsMember({"constant", "step", "ramp", "lte", "sweep"}))->type_name("constant|step|ramp|lte|sweep")->capture_default_str()->group(group);

@@ -22,6 +22,10 @@ namespace narrows {
 /// before.
 inline constexpr std::size_t codec_slack = 64;
 
+/// Whether a codec is that of another library, which a peer may lack: needs narrows::codecs and a call of
+/// use_library_codecs() (codecs.hpp).
+[[nodiscard]] constexpr bool needs_library(codec c) noexcept { return c == codec::lz4 || c == codec::zstd || c == codec::huffman; }
+
 inline namespace NARROWS_FLAGS {
 
 /// A codec as functions.
@@ -47,9 +51,12 @@ inline constexpr coder sparse_coder{[](std::size_t n) noexcept { return mask_byt
 inline constexpr coder rans_coder{[](std::size_t n) noexcept { return 2 + 2 * rans::states(n); }, quantize_pack_rans, unpack_dequantize_rans};
 
 /// Codecs that need another library are there once their header was used (codecs.hpp), in units of these flags.
-inline std::array<std::atomic<const coder*>, 2> library_coders{};
+inline std::array<std::atomic<const coder*>, 3> library_coders{};
 
-[[nodiscard]] inline std::atomic<const coder*>& library_coder(codec c) noexcept { return library_coders[c == codec::lz4 ? 0 : 1]; }
+[[nodiscard]] inline std::atomic<const coder*>& library_coder(codec c) noexcept
+{
+  return library_coders[static_cast<std::size_t>(c) - static_cast<std::size_t>(codec::lz4)];
+}
 
 /// Null for codecs that this program cannot code: `raw` and `dense` have no need of it, `pixels` and `image` are not pack's.
 [[nodiscard]] inline const coder* coder_of(codec c) noexcept
@@ -58,9 +65,7 @@ inline std::array<std::atomic<const coder*>, 2> library_coders{};
   case codec::sparse: return &sparse_coder;
   case codec::runs: return &runs_coder;
   case codec::rans: return &rans_coder;
-  case codec::lz4:
-  case codec::zstd: return library_coder(c).load(std::memory_order_acquire);
-  default: return nullptr;
+  default: return needs_library(c) ? library_coder(c).load(std::memory_order_acquire) : nullptr;
   }
 }
 
@@ -68,8 +73,7 @@ inline std::array<std::atomic<const coder*>, 2> library_coders{};
 
 inline namespace NARROWS_FLAGS {
 
-/// Whether this program can encode and decode tensors with a codec: lz4 and zstd need narrows::codecs and a call of
-/// use_library_codecs() (codecs.hpp).
+/// Whether this program can encode and decode tensors with a codec.
 [[nodiscard]] inline bool can_code(codec c) noexcept
 {
   return c == codec::raw || c == codec::dense || detail::coder_of(c) != nullptr;

@@ -25,13 +25,14 @@ enum class codec : std::uint8_t {
   rans = 4,    ///< entropy coded, by the code before
   lz4 = 5,     ///< LZ4 over codes at 1, 2, 4 or 8 bits
   zstd = 6,    ///< Zstandard over the same
+  huffman = 7, ///< Huffman codes (DEFLATE) over a byte per code
   pixels = 16, ///< 8-bit pixels before normalisation; at the input cut only
   image = 17,  ///< JPEG or PNG file as it came; at the input cut only
 };
 
 /// Every codec there is, whether this program can code it (coder.hpp) or not.
 inline constexpr std::array all_codecs{codec::raw,  codec::dense, codec::sparse, codec::runs, codec::rans,
-                                       codec::lz4,  codec::zstd,  codec::pixels, codec::image};
+                                       codec::lz4,  codec::zstd,  codec::huffman, codec::pixels, codec::image};
 
 [[nodiscard]] constexpr std::string_view to_string(codec c) noexcept
 {
@@ -43,6 +44,7 @@ inline constexpr std::array all_codecs{codec::raw,  codec::dense, codec::sparse,
   case codec::rans: return "rans";
   case codec::lz4: return "lz4";
   case codec::zstd: return "zstd";
+  case codec::huffman: return "huffman";
   case codec::pixels: return "pixels";
   case codec::image: return "image";
   }

@@ -83,17 +83,19 @@ namespace narrows {
 }
 
 /// Size of an entropy-like stream over that of the sparse one, mean of real feature maps of 2, 3, 4, 6 and 8 bits, in between
-/// and beyond by the nearest: docs/kernels.md, "Codecs".
+/// and beyond by the nearest: docs/kernels.md, "Codecs". For huffman an estimate, from the order-0 entropies there.
 [[nodiscard]] inline double share_of_sparse(codec coded_as, int width) noexcept
 {
   const std::size_t at = width <= 2 ? 0 : width == 3 ? 1 : width <= 5 ? 2 : width == 6 ? 3 : 4;
   constexpr double runs[] = {0.50, 0.62, 0.72, 0.81, 0.85}, rans[] = {0.43, 0.57, 0.65, 0.76, 0.82};
   constexpr double zstd[] = {0.46, 0.60, 0.67, 0.80, 0.85}, lz4[] = {0.72, 1.01, 0.95, 1.19, 1.06};
+  constexpr double huffman[] = {0.85, 0.78, 0.82, 0.86, 0.90};
   switch (coded_as) {
   case codec::runs: return runs[at];
   case codec::rans: return rans[at];
   case codec::zstd: return zstd[at];
   case codec::lz4: return lz4[at];
+  case codec::huffman: return huffman[at];
   default: return 1;
   }
 }
@@ -111,7 +113,8 @@ namespace narrows {
   case codec::runs:
   case codec::rans:
   case codec::lz4:
-  case codec::zstd: {
+  case codec::zstd:
+  case codec::huffman: {
     const auto kept = static_cast<std::size_t>(std::lround(n * (1 - std::clamp(zero_share, 0.0, 1.0))));
     const double sparse = std::ceil(n / 8) + static_cast<double>(packed_bytes(kept, width));
     return std::min(sparse * share_of_sparse(coded_as, width), static_cast<double>(packed_bytes(values, width)) + 64);
