@@ -41,22 +41,24 @@ TEST(Published, EachSystemSendsWhatItsPaperSends)
 {
   struct row {
     candidate what;
-    bool floats, spinn, jalad, as_file;
+    bool floats, spinn, jalad, jalad_runs, as_file;
   };
   const row rows[] = {
-    {with({}), true, true, true, false},
-    {with({as(codec::pixels, 0)}), true, true, true, false},
-    {with({as(codec::image, 0)}), false, false, false, true},
-    {with({as(codec::raw, 0)}), true, false, false, false},
-    {with({as(codec::raw, 0), as(codec::raw, 0)}), true, false, false, false},
-    {with({as(codec::raw, 0), as(codec::dense, 8)}), false, false, false, false},
-    {with({as(codec::dense, 8)}), false, true, true, false},
-    {with({as(codec::lz4, 8)}), false, true, false, false},
-    {with({as(codec::dense, 4)}), false, false, true, false},
-    {with({as(codec::runs, 3)}), false, false, true, false},
-    {with({as(codec::rans, 4)}), false, false, false, false},
-    {with({fitted(codec::dense, 8)}), false, false, false, false},
-    {with({per_channel(8)}), false, false, false, false},
+    {with({}), true, true, true, true, false},
+    {with({as(codec::pixels, 0)}), true, true, true, true, false},
+    {with({as(codec::image, 0)}), false, false, false, false, true},
+    {with({as(codec::raw, 0)}), true, false, false, false, false},
+    {with({as(codec::raw, 0), as(codec::raw, 0)}), true, false, false, false, false},
+    {with({as(codec::raw, 0), as(codec::dense, 8)}), false, false, false, false, false},
+    {with({as(codec::dense, 8)}), false, true, true, true, false},
+    {with({as(codec::lz4, 8)}), false, true, false, false, false},
+    {with({as(codec::dense, 4)}), false, false, true, true, false},
+    {with({as(codec::runs, 3)}), false, false, false, true, false},
+    {with({as(codec::huffman, 3)}), false, false, true, false, false},
+    {with({as(codec::huffman, 3), as(codec::runs, 3)}), false, false, false, false, false},
+    {with({as(codec::rans, 4)}), false, false, false, false, false},
+    {with({fitted(codec::dense, 8)}), false, false, false, false, false},
+    {with({per_channel(8)}), false, false, false, false, false},
   };
   for (const bool files : {false, true})
     for (std::size_t i = 0; i < std::size(rows); ++i) {
@@ -66,6 +68,7 @@ TEST(Published, EachSystemSendsWhatItsPaperSends)
       EXPECT_EQ(admits(published::dads, files, r.what), r.floats || file) << i;
       EXPECT_EQ(admits(published::spinn, files, r.what), r.spinn || file) << i;
       EXPECT_EQ(admits(published::jalad, files, r.what), r.jalad || file) << i;
+      EXPECT_EQ(admits(published::jalad_runs, files, r.what), r.jalad_runs || file) << i;
     }
 }
 
@@ -77,8 +80,9 @@ TEST(Published, MinimisesWhatThePaperMinimisesUnderTheLimitsAskedFor)
   EXPECT_EQ(objective_of(published::spinn, asked).of, metric::throughput);
   EXPECT_EQ(objective_of(published::neurosurgeon, asked).of, metric::latency);
   EXPECT_EQ(objective_of(published::jalad, asked).of, metric::latency);
+  EXPECT_EQ(objective_of(published::jalad_runs, asked).of, metric::latency);
   EXPECT_EQ(objective_of(published::dads, metric::bytes).of, metric::latency);
-  for (const auto which : {published::neurosurgeon, published::dads, published::spinn, published::jalad}) {
+  for (const auto which : {published::neurosurgeon, published::dads, published::spinn, published::jalad, published::jalad_runs}) {
     const objective own = objective_of(which, asked);
     ASSERT_EQ(own.limit_count, 1U);
     EXPECT_EQ(own.limits[0].of, metric::agreement);
@@ -88,7 +92,8 @@ TEST(Published, MinimisesWhatThePaperMinimisesUnderTheLimitsAskedFor)
 
 std::vector<candidate> random_candidates(test::random_source& source)
 {
-  const coding forms[] = {as(codec::raw, 0), as(codec::dense, 8), as(codec::runs, 4), as(codec::rans, 4), as(codec::image, 0), as(codec::pixels, 0)};
+  const coding forms[] = {as(codec::raw, 0), as(codec::dense, 8), as(codec::runs, 4), as(codec::huffman, 4), as(codec::rans, 4), as(codec::image, 0),
+    as(codec::pixels, 0)};
   std::vector<candidate> all;
   for (std::size_t i = 0; i < 1 + source.below(30); ++i) {
     const std::size_t form = source.below(std::size(forms) + 1);
@@ -134,6 +139,15 @@ TEST(Published, TakesTheBestOfWhatItAdmitsOrSaysThatThereIsNone)
   takes_the_best_it_admits<published::dads, true>();
   takes_the_best_it_admits<published::spinn, false>();
   takes_the_best_it_admits<published::jalad, true>();
+  takes_the_best_it_admits<published::jalad_runs, false>();
+}
+
+TEST(Published, ThoseWithFilesAndThoseWithOurCodecHaveNamesOfTheirOwn)
+{
+  EXPECT_EQ((published_policy<published::jalad>::name), "jalad");
+  EXPECT_EQ((published_policy<published::jalad, true>::name), "jalad+file");
+  EXPECT_EQ((published_policy<published::jalad_runs>::name), "jalad+runs");
+  EXPECT_EQ((published_policy<published::jalad_runs, true>::name), "jalad+runs+file");
 }
 
 TEST(PlannedOnce, KeepsThePlanOfTheAssumedLinkAndSaysWhenItMissesALimit)

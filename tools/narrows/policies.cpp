@@ -33,7 +33,7 @@ struct known_policy {
 template <published Which, bool WithFiles>
 constexpr known_policy known_paper{published_policy<Which, WithFiles>::name, of_paper<Which, WithFiles>};
 
-const std::array<known_policy, 13> known{{
+const std::array<known_policy, 15> known{{
   {joint::name, [](const asked& a) -> any_policy { return joint(a.goal); }},
   {"best", [](const asked& a) -> any_policy { return best_candidate(a.goal); }},
   {planned_once::name, [](const asked& a) -> any_policy { return planned_once(a.goal, a.assumed); }},
@@ -43,6 +43,7 @@ const std::array<known_policy, 13> known{{
   known_paper<published::dads, false>, known_paper<published::dads, true>,
   known_paper<published::spinn, false>, known_paper<published::spinn, true>,
   known_paper<published::jalad, false>, known_paper<published::jalad, true>,
+  known_paper<published::jalad_runs, false>, known_paper<published::jalad_runs, true>,
 }};
 
 }  // namespace
