@@ -90,6 +90,7 @@ TEST(Hostile, EachKindOfWrongRequestGetsItsCode)
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.levels = {1}; }), errc::bad_descriptor);
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::image; }), errc::unsupported_codec);
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::zstd; }), errc::unsupported_codec) << "this cloud never asked for it";
+  EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::huffman; }), errc::unsupported_codec) << "nor for this";
   EXPECT_EQ(with([&](auto& r, auto& p) {
     r.tensors[0].what.coded_as = codec::sparse;   // a mask of ones with nothing behind it
     p[0].assign(p[0].size(), 0xff);

@@ -16,6 +16,7 @@
 
 #include <narrows/pack/packed_tensor.hpp>
 
+#include "chunk.hpp"
 #include "golden_data.hpp"
 #include "support/guarded.hpp"
 #include "support/random_data.hpp"
@@ -24,17 +25,28 @@ namespace narrows {
 namespace {
 
 using bytes = std::vector<std::uint8_t>;
+using test::chunk;
 using test::guarded;
+
+constexpr codec library_codecs[] = {codec::lz4, codec::zstd, codec::huffman};
 
 template <class Code>
 result<std::size_t, errc> pack(codec c, std::span<const Code> codes, int bits, std::span<std::uint8_t> out)
 {
-  return c == codec::lz4 ? pack_lz4(codes, bits, out) : pack_zstd(codes, bits, out);
+  return c == codec::lz4 ? pack_lz4(codes, bits, out) : c == codec::zstd ? pack_zstd(codes, bits, out) : pack_huffman(codes, bits, out);
 }
 template <class Code>
 errc unpack(codec c, std::span<const std::uint8_t> stream, int bits, std::span<Code> codes)
 {
-  return c == codec::lz4 ? unpack_lz4(stream, bits, codes) : unpack_zstd(stream, bits, codes);
+  return c == codec::lz4    ? unpack_lz4(stream, bits, codes)
+         : c == codec::zstd ? unpack_zstd(stream, bits, codes)
+                            : unpack_huffman(stream, bits, codes);
+}
+errc unpack_dequantize(codec c, std::span<const std::uint8_t> stream, const scale_map& map, int bits, std::span<float> out)
+{
+  return c == codec::lz4    ? unpack_dequantize_lz4(stream, map, bits, out)
+         : c == codec::zstd ? unpack_dequantize_zstd(stream, map, bits, out)
+                            : unpack_dequantize_huffman(stream, map, bits, out);
 }
 
 /// Two zeros in three, so that there is something to compress.
@@ -73,9 +85,9 @@ void expect_round_trip(codec c, std::size_t n, int bits, test::random_source& so
 TEST(LibraryCodecs, ComeBackForEveryWidthAndAroundTheBordersOfChunks)
 {
   test::random_source source;
-  for (const codec c : {codec::lz4, codec::zstd})
+  for (const codec c : library_codecs)
     for (int bits = min_width; bits <= max_width; ++bits)
-      for (const int n : {1, 2, 13, 512, 4095, 4096, 4097, 65535, 65536, 65537, 131072, 135169})
+      for (const int n : {0, 1, 2, 13, 512, 4095, 4096, 4097, 65535, 65536, 65537, 131072, 135169})
         if (bits <= 8)
           expect_round_trip<std::uint8_t>(c, static_cast<std::size_t>(n), bits, source);
         else
@@ -85,11 +97,11 @@ TEST(LibraryCodecs, ComeBackForEveryWidthAndAroundTheBordersOfChunks)
 TEST(LibraryCodecs, RefuseAWidthOfTheOtherCodeAndASmallBuffer)
 {
   const std::vector<std::uint8_t> codes(70000, 1);
-  for (const codec c : {codec::lz4, codec::zstd}) {
+  for (const codec c : library_codecs) {
     bytes out(1000);
     EXPECT_EQ(pack(c, std::span<const std::uint8_t>(codes), 9, std::span(out)).error(), errc::bad_width);
     const std::size_t size = packed(c, codes, 4).size();
-    for (std::size_t room = 0; room < size; ++room) {
+    for (std::size_t room = 0; room < size; room += size / 1000 + 1) {
       guarded<std::uint8_t> small(room);
       const auto done = pack(c, std::span<const std::uint8_t>(codes), 4, small.values());
       ASSERT_FALSE(done) << room << " of " << size;
@@ -110,18 +122,28 @@ TEST(LibraryCodecs, ReadTheStreamsOfTheFormat)
   back.assign(10, 0);
   EXPECT_EQ(unpack_zstd(as_frame, 4, std::span(back)), errc::ok);
   EXPECT_EQ(back, codes);
+  const bytes as_literals{12, 0, 0, 0, 0x63, 0x60, 0x66, 0x60, 0x60, 0x67, 0x64, 0x60, 0x60, 0x60, 0x05, 0x00};
+  back.assign(10, 0);
+  EXPECT_EQ(unpack_huffman(as_literals, 4, std::span(back)), errc::ok);
+  EXPECT_EQ(back, codes);
+  EXPECT_EQ(unpack_huffman(as_literals, 2, std::span(back)), errc::corrupt) << "7 has 3 bits";
   const bytes wide{4, 0, 0, 0, 0x30, 0x34, 0x02, 0xF1};
   std::vector<std::uint16_t> two(2);
   EXPECT_EQ(unpack_lz4(wide, 12, std::span(two)), errc::ok);
   EXPECT_EQ(two, (std::vector<std::uint16_t>{0x134, 0xF02}));
   EXPECT_EQ(unpack_lz4(wide, 11, std::span(two)), errc::corrupt) << "0xF02 has 12 bits";
+  const bytes wide_literals{6, 0, 0, 0, 0x33, 0x61, 0x62, 0xE4, 0x07, 0x00};
+  two.assign(2, 0);
+  EXPECT_EQ(unpack_huffman(wide_literals, 12, std::span(two)), errc::ok);
+  EXPECT_EQ(two, (std::vector<std::uint16_t>{0x134, 0xF02}));
+  EXPECT_EQ(unpack_huffman(wide_literals, 11, std::span(two)), errc::corrupt) << "0xF02 has 12 bits";
 }
 
 TEST(LibraryCodecs, ReadTheCommittedStreams)
 {
   const shape dims{1, 10, 12, 11};
   for (const int bits : {2, 4, 8, 12})
-    for (const codec c : {codec::lz4, codec::zstd}) {
+    for (const codec c : library_codecs) {
       const std::string name = test::golden_name(bits, dims) + "." + std::string(to_string(c));
       std::ifstream file(std::string(NARROWS_SOURCE_DIR) + "/tests/pack/golden/" + name, std::ios::binary);
       ASSERT_TRUE(file.good()) << name << " cannot be read";
@@ -133,9 +155,7 @@ TEST(LibraryCodecs, ReadTheCommittedStreams)
       std::vector<float> expected(x.size()), got(x.size());
       reference::dequantize(std::span<const std::uint16_t>(codes), a, std::span(expected));
       const scale_map map{{&a, 1}, 1};
-      ASSERT_EQ(c == codec::lz4 ? unpack_dequantize_lz4(stream, map, bits, got) : unpack_dequantize_zstd(stream, map, bits, got),
-        errc::ok)
-        << name;
+      ASSERT_EQ(unpack_dequantize(c, stream, map, bits, got), errc::ok) << name;
       EXPECT_EQ(got, expected) << name;
     }
 }
@@ -146,18 +166,20 @@ TEST(LibraryCodecs, AreUnknownToAProgramUntilItAsksForThem)
   const tensor x({1, 2, 5, 5});
   aligned_vector<std::uint8_t> payload;
   descriptor d = *encode(x.view(), {codec::dense, 4, {}, {}, {}}, payload);
-  for (const codec c : {codec::lz4, codec::zstd}) {
+  for (const codec c : library_codecs) {
     EXPECT_FALSE(can_code(c));
+    EXPECT_TRUE(needs_library(c));
     EXPECT_EQ(encode(x.view(), {c, 4, {}, {}, {}}, payload).error(), errc::unsupported_codec);
     d.coded_as = c;
     d.payload_bytes = 20;
     EXPECT_EQ(check(d, x.dims()), errc::unsupported_codec);
   }
+  for (const codec c : all_codecs) EXPECT_EQ(needs_library(c), has_codes(c) && !can_code(c)) << to_string(c);
   {
     std::vector<std::jthread> several;
     for (int i = 0; i < 4; ++i) several.emplace_back(use_library_codecs);
   }
-  for (const codec c : {codec::lz4, codec::zstd}) {
+  for (const codec c : library_codecs) {
     EXPECT_TRUE(can_code(c));
     d.coded_as = c;
     EXPECT_EQ(check(d, x.dims()), errc::ok);
@@ -182,12 +204,13 @@ TEST(LibraryCodecs, TensorsDecodeToTheValuesOfDense)
         ASSERT_TRUE(plain);
         std::vector<float> expected(x.size()), got(x.size());
         ASSERT_TRUE(decode(*plain, dense, expected));
-        for (const codec c : {codec::lz4, codec::zstd}) {
+        for (const codec c : library_codecs) {
           SCOPED_TRACE(
             to_string(dims) + " " + std::string(to_string(c)) + " " + std::to_string(bits) + " axis " + std::to_string(axis));
           const auto d = encode(x.view(), {c, bits, range_rule::min_max, {axis}, {}}, payload);
           ASSERT_TRUE(d);
-          EXPECT_EQ(d->coded_as, c);
+          // A Huffman code spends a bit on each code at least, and some on its table.
+          EXPECT_EQ(d->coded_as, c == codec::huffman && bits == 1 ? codec::dense : c);
           EXPECT_LE(payload.size(), dense.size());
           EXPECT_EQ(check(*d, dims), errc::ok);
           ASSERT_TRUE(decode(*d, payload, got));
@@ -207,7 +230,7 @@ TEST(LibraryCodecs, NoiseTravelsDenseAndWhatIsNotFiniteRaw)
 {
   use_library_codecs();
   test::random_source source;
-  for (const codec c : {codec::lz4, codec::zstd}) {
+  for (const codec c : library_codecs) {
     tensor x({1, 8, 100, 100}, test::random_floats(80000, -1, 1, source));
     aligned_vector<std::uint8_t> payload;
     const auto noise = encode(x.view(), {c, 8, {}, {}, {}}, payload);
@@ -225,7 +248,7 @@ TEST(LibraryCodecs, NoiseTravelsDenseAndWhatIsNotFiniteRaw)
 TEST(LibraryCodecs, StreamsThatAreNoneAreRefused)
 {
   test::random_source source;
-  for (const codec c : {codec::lz4, codec::zstd}) {
+  for (const codec c : library_codecs) {
     const auto codes = some_codes<std::uint8_t>(66000, 5, source);
     const bytes stream = packed(c, codes, 5);
     std::vector<std::uint8_t> back(codes.size());
@@ -254,16 +277,6 @@ TEST(LibraryCodecs, StreamsThatAreNoneAreRefused)
       }
     }
   }
-}
-
-/// A chunk around the bytes of a frame.
-bytes chunk(const bytes& frame)
-{
-  bytes all(4 + frame.size());
-  all[0] = static_cast<std::uint8_t>(frame.size());
-  all[1] = static_cast<std::uint8_t>(frame.size() >> 8);
-  std::copy(frame.begin(), frame.end(), all.begin() + 4);
-  return all;
 }
 
 TEST(LibraryCodecs, CodesOfMoreBitsAndUnusedBitsThatAreSetAreRefused)

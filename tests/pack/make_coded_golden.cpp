@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// make_coded_golden FOLDER: writes streams of lz4 and zstd that later decoders must read. What these libraries write may
+// make_coded_golden FOLDER: writes streams of lz4, zstd and huffman that later decoders must read. What these libraries write may
 // differ from version to version, so no test compares their output with these files: they are not to be made again.
 #include <cstdio>
 #include <fstream>
@@ -20,11 +20,13 @@ int main(int argc, char** argv)
   const shape dims{1, 10, 12, 11};
   const auto x = test::golden_values(dims.elements());
   for (const int bits : {2, 4, 8, 12})
-    for (const codec c : {codec::lz4, codec::zstd}) {
+    for (const codec c : {codec::lz4, codec::zstd, codec::huffman}) {
       const affine a{test::golden_affine(bits).scale, 0};
       const scale_map map{{&a, 1}, 1};
       std::vector<std::uint8_t> out(4 * x.size());
-      const auto size = c == codec::lz4 ? quantize_pack_lz4(x, map, bits, out) : quantize_pack_zstd(x, map, bits, out);
+      const auto size = c == codec::lz4    ? quantize_pack_lz4(x, map, bits, out)
+                        : c == codec::zstd ? quantize_pack_zstd(x, map, bits, out)
+                                           : quantize_pack_huffman(x, map, bits, out);
       std::ofstream file(
         std::string(argv[1]) + "/" + test::golden_name(bits, dims) + "." + std::string(to_string(c)), std::ios::binary);
       if (size) file.write(reinterpret_cast<const char*>(out.data()), static_cast<std::streamsize>(*size));

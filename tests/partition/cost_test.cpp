@@ -118,6 +118,8 @@ TEST(PayloadBytes, AreThoseOfTheFormat)
   EXPECT_EQ(payload_bytes(50176, codec::sparse, 4, 0), 25088 + 64);   // never larger
   EXPECT_DOUBLE_EQ(payload_bytes(50176, codec::runs, 4, 0.5), 0.72 * (50176 / 8 + 25088 / 2));
   EXPECT_EQ(payload_bytes(50176, codec::lz4, 8, 0), 50176 + 64);
+  EXPECT_LT(payload_bytes(50176, codec::huffman, 4, 0.5), payload_bytes(50176, codec::sparse, 4, 0.5));
+  EXPECT_GT(payload_bytes(50176, codec::huffman, 4, 0.5), payload_bytes(50176, codec::rans, 4, 0.5)) << "which knows the code before";
   EXPECT_EQ(payload_bytes(150528, codec::pixels, 0), 150528);
   EXPECT_EQ(payload_bytes(0, codec::dense, 3), 0);
 }

@@ -123,7 +123,7 @@ TEST(TwoProcesses, LowWidthsEqualTheSameCutInOneProcess)
   const auto cuts = json::parse(narrows({"inspect", network, "-o", "json"}).out).at("cuts");
   const auto name = cuts[cuts.size() / 3].at("name").get<std::string>();
   for (const std::string bits : {"1", "3", "4", "8", "12"})
-    for (const std::string codec : {"dense", "sparse", "lz4", "zstd"}) {
+    for (const std::string codec : {"dense", "sparse", "lz4", "zstd", "huffman"}) {
       const auto here = folder / ("here" + bits + codec), there = folder / ("there" + bits + codec);
       ASSERT_EQ(narrows({"infer", network, bundled("pictures/0002.png"), "--at", name, "--bits", bits, "--codec", codec, "--per-channel", "--save-output", here}).code, 0);
       const auto f = narrows({"run", network, bundled("pictures/0002.png"), "--connect", cloud.endpoint(), "--fallback", "never", "--at", name, "--bits", bits, "--codec", codec,

@@ -142,8 +142,8 @@ private:
 
 class deflate_decompressor : public byte_fields {
 public:
-  /// Decoding in one call into memory of the expected size needs no window. zlib would still allocate one for a stream
-  /// that does not end: by then it is refused, so all that is allocated is the state of before any byte was seen.
+  /// Decoding in one call into memory of the expected size needs no window. For a stream that does not end zlib would allocate
+  /// one all the same; it gets no memory beyond its state, which exists before any byte is seen.
   deflate_decompressor() noexcept : works_(inflateInit2(&stream_, raw_deflate) == Z_OK)
   {
     stream_.zalloc = [](voidpf, uInt, uInt) noexcept -> voidpf { return nullptr; };
@@ -193,8 +193,8 @@ template <code_unit Code>
 {
   return detail::pack_chunks(detail::zstd_compressor(level), codes, bits, out);
 }
-/// A Huffman code over the codes, one byte each (two for u16 codes), as raw DEFLATE streams without matches. Cost: allocates
-/// zlib's state of some 270 KiB; where there is no memory for it, short_buffer.
+/// A Huffman code over the codes, one byte each (two for u16 codes), as raw DEFLATE streams without matches; `out` needs room for
+/// a byte more. Cost: allocates zlib's state of some 270 KiB; where there is no memory for it, short_buffer.
 template <code_unit Code>
 [[nodiscard]] result<std::size_t, errc> pack_huffman(std::span<const Code> codes, int bits, std::span<std::uint8_t> out) noexcept
 {
@@ -214,7 +214,7 @@ template <code_unit Code>
 {
   return detail::unpack_chunks(detail::zstd_decompressor(), stream, bits, codes);
 }
-/// The same for pack_huffman, of DEFLATE streams with matches too; also errc::internal (no memory for zlib's state of 10 KiB).
+/// The same for pack_huffman, of DEFLATE streams with matches too; also errc::internal (no memory for zlib's state of 7 KiB).
 template <code_unit Code>
 [[nodiscard]] errc unpack_huffman(std::span<const std::uint8_t> stream, int bits, std::span<Code> codes) noexcept
 {

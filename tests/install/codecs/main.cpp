@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A tensor as LZ4 and as Zstandard and back, with nothing but narrows::codecs.
+// A tensor as LZ4, as Zstandard, as DEFLATE and back, with nothing but narrows::codecs.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -16,7 +16,7 @@ int main()
   narrows::tensor activation(narrows::shape{1, 8, 28, 28});
   for (std::size_t i = 0; i < activation.size(); ++i) activation.values()[i] = static_cast<float>(i / 8 % 4);
   std::vector<float> dense(activation.size()), got(activation.size());
-  for (const auto codec : {narrows::codec::dense, narrows::codec::lz4, narrows::codec::zstd}) {
+  for (const auto codec : {narrows::codec::dense, narrows::codec::lz4, narrows::codec::zstd, narrows::codec::huffman}) {
     narrows::coding how;
     how.coded_as = codec;
     how.width = 4;
