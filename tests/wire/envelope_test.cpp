@@ -102,11 +102,12 @@ TEST(Envelope, EveryErrorCodeHasItsOwnNumber)
 TEST(Envelope, EachFieldOfATensorIsChecked)
 {
   EXPECT_EQ(decoded_with([](v1::Tensor&) {}), errc::ok);
+  for (const codec c : all_codecs) EXPECT_NE(decoded_with([&](v1::Tensor& t) { t.set_codec(static_cast<v1::Codec>(c)); }), errc::unsupported_codec) << to_string(c);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.clear_name(); }), errc::bad_message);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_name(std::string(2000, 'n')); }), errc::bad_message);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_format_version(2); }), errc::unsupported_version);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_order(static_cast<v1::ValueOrder>(7)); }), errc::bad_message);
-  EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_codec(static_cast<v1::Codec>(7)); }), errc::unsupported_codec);
+  EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_codec(static_cast<v1::Codec>(8)); }), errc::unsupported_codec);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_codec(static_cast<v1::Codec>(-1)); }), errc::unsupported_codec);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_codec(static_cast<v1::Codec>(257)); }), errc::unsupported_codec);
   EXPECT_EQ(decoded_with([](v1::Tensor& t) { t.set_width(17); }), errc::bad_width);
