@@ -167,7 +167,7 @@ def section(sizes_csv, speeds_json, machine):
 {data}Levels run from 0 to the value that one value in a thousand exceeds. The synthetic tensor is 256 maps of 56x56, alike where
 they are near, 55 % zeros. *Entropy*: bits per value that coding each code by how often it occurs would take at best; below 1, a codec uses what neighbours have in common.
 
-`dense` to `zstd` are our codecs through `encode` and `decode`, range given; where a stream would be larger than the dense one, `encode` sends that, and its
+`dense` to `huffman` are our codecs through `encode` and `decode`, range given; where a stream would be larger than the dense one, `encode` sends that, and its
 time includes the attempt. The others are what one could install, behind our quantise in pieces of 65536 values: `_bytes` on one byte per code, `_packed` on
 the dense bytes. `zstd_bytes`, `zstd_packed`: Zstandard's level 1 (`zstd -1`); `zstd_fast`: level -1; `blosc`: Blosc 1 around LZ4. Every contender must give back
 the values of plain quantising before it is timed.

@@ -110,7 +110,7 @@ TEST(LibraryCodecs, RefuseAWidthOfTheOtherCodeAndASmallBuffer)
   }
 }
 
-/// docs/format.md, section 9: the examples there, byte by byte.
+/// docs/format.md, section 7: the examples there, byte by byte.
 TEST(LibraryCodecs, ReadTheStreamsOfTheFormat)
 {
   const std::vector<std::uint8_t> codes{0, 3, 0, 0, 7, 1, 0, 0, 0, 5};
