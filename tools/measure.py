@@ -138,7 +138,7 @@ def calibrated(how, kind, options, further=()):
 
 def plan_calibrations(how):
     """What plans are made of, and the goals for bytes are held against."""
-    return calibrated(how, "plans", ["--codec", "dense,sparse,runs,rans,lz4,zstd", "--most-share", "0.95"], FURTHER)
+    return calibrated(how, "plans", ["--codec", "dense,sparse,runs,rans,lz4,zstd,huffman", "--most-share", "0.95"], FURTHER)
 
 
 def low_widths(how):
