@@ -46,7 +46,7 @@ TEST(Planning, ProfilesPlansAndSimulates)
     ASSERT_EQ(once.code, 0) << once.err;
     EXPECT_EQ(once.out, again.out) << "the same seed, the same world";
     const auto rows = json::parse(once.out).at("policies");
-    ASSERT_EQ(rows.size(), 13U);
+    ASSERT_EQ(rows.size(), 15U);
     std::map<std::string, double> regret;
     for (const auto& row : rows) {
       EXPECT_GT(row.at("requests").get<int>(), 0);

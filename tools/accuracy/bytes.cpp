@@ -191,7 +191,7 @@ std::string bytes_section(std::span<const calibration> all)
     "fitted on the other. *Both* is all of them with Wilson's 95 % interval: {:g} % of {} is {}, so the gate passes what is {:g} % here, and\n"
     "no more is claimed. At most {:g} % of the multiply-adds are in the head. Rows *all* ask {:g} % of all photographs together, as goals do,\n"
     "and may owe it to one lucky half.\n"
-    "*Payload* is the coded tensor, *message* all that the edge sends; means over the photographs. `zstd` needs `narrows::codecs` on both sides.\n"
+    "*Payload* is the coded tensor, *message* all that the edge sends; means over the photographs. `zstd` and `huffman` need `narrows::codecs` on both sides.\n"
     "Made again by `tools/measure.py bytes`.\n\n",
     inputs, 100 * limit, 100 * limit, 100 * limit, inputs,
     with_interval({{inputs, static_cast<int>(limit * inputs)}, {}}), 100 * limit, 100 * most_head, 100 * limit);
