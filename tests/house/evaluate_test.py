@@ -32,6 +32,13 @@ class Policies(unittest.TestCase):
         self.assertEqual(policies.largest(self.points, "latency", ["device-only"]), (2.0, ("net", "latency", 20, 4, 1e6)))
         self.assertAlmostEqual(policies.mean([2, 8]), 4)
 
+    def test_gives_huffman_the_time_of_rans(self):
+        codecs = [{"codec": "huffman", "encode_s": 9, "decode_s": 1, "bytes": 5}, {"codec": "rans", "encode_s": 2, "decode_s": 3, "bytes": 4}]
+        lone = [{"codec": "huffman", "encode_s": 9, "decode_s": 1, "bytes": 5}]
+        made = policies.with_quick_huffman({"cuts": [{"cells": [{"codecs": codecs}, {"codecs": lone}]}]})["cuts"][0]["cells"]
+        self.assertEqual(made[0]["codecs"][0], {"codec": "huffman", "encode_s": 2, "decode_s": 1, "bytes": 5})
+        self.assertEqual(made[1]["codecs"], [{"codec": "huffman", "encode_s": 9, "decode_s": 1, "bytes": 5}])
+
     def test_writes_tables_and_a_figure_of_them(self):
         text = policies.constant_text(self.points, self.points) + policies.paper_text(self.points)
         self.assertIn("| latency | **best of all baselines** | 1.10 | 1.10 | 1.20 | 1.000 |", text)

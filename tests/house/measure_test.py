@@ -47,8 +47,16 @@ class MostPromising(unittest.TestCase):
             row("scores", 0.8, ("upper-end", 100, 100, 100, [10])),
             row("small", 0.8, ("clip", 100, 98, 98, [600, 500]), ("step", 100, 90, 98, [20])),
         ]}
-        self.assertEqual(measure.most_promising(calibration), ["small", "large"])
-        self.assertEqual(measure.most_promising(calibration, 1), ["small"])
+        self.assertEqual(measure.most_promising(calibration), ["large", "small"])
+        self.assertEqual(measure.most_promising(calibration, 1, 0), ["small"])
+
+    def test_are_also_early_cuts_near_the_smallest_before_them(self):
+        def row(cut, share, payload):
+            score = {half: {"inputs": 100, "agree": 100} for half in ("selection", "confirmation")}
+            return {"cut": cut, "macs_share": share, "cells": [{"rule": "clip", "score": score, "codecs": [{"payload_bytes": payload}]}]}
+        calibration = {"inputs": 200, "cuts": [
+            row("input", 0, 100), row("early", 0.1, 120), row("large", 0.2, 130), row("small", 0.3, 40), row("near", 0.4, 45), row("late", 0.5, 60)]}
+        self.assertEqual(measure.most_promising(calibration, 1), ["early", "small", "near"])
 
 
 class InnerLoops(unittest.TestCase):

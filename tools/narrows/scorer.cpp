@@ -305,6 +305,7 @@ private:
       NARROWS_TRY(p.head->run(std::span(&in, 1), std::span(&out, 1), options));
     }
     const tensor_view x = p.head ? std::as_const(p.crossed).view() : in;
+    if (const auto unmeasured = cross(c, x, coding{codec::raw, 0}, p); !unmeasured) return unmeasured.error();
     const auto as_floats = cross(c, x, coding{codec::raw, 0}, p);
     if (!as_floats) return as_floats.error();
     raw[i] = {true, true, 0, {*as_floats}};
@@ -312,6 +313,8 @@ private:
       if (a.hopeless) continue;
       coding how = a.by_half[i % halves].coding_for(a.how, x.values());
       auto& sent = a.sent[i];
+      // The first to be timed would pay for what the last tail left in the caches.
+      if (const auto unmeasured = cross(c, x, how, p); !unmeasured) return unmeasured.error();
       for (const codec coded_as : how_.codecs) {
         how.coded_as = coded_as;
         auto cost = cross(c, x, how, p);
