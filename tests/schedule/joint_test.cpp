@@ -150,6 +150,26 @@ TEST(Joint, FollowsARampClosely)
   EXPECT_GE(r->switches, 2U);
 }
 
+TEST(Joint, LosesLessOnALinkThatWandersThanWithoutPatienceToEnd)
+{
+  const objective goal = goal_within(0.95);
+  simulate_options how;
+  how.seconds = 120;
+  how.every_s = 1.0 / 15;
+  how.noise = 0.2;
+  how.probe_every_s = 0.8;   // or nothing is learnt while all stays on the device
+  switching_rule endless;
+  endless.patience = 1e9;
+  double lost = 0, lost_endless = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const link_state around{bit_rate::mbit(20), 0.010};
+    const auto over = traces::lte_like(around, how.seconds, seed);
+    lost += simulate(some_candidates(), joint(goal), goal, over, around, how)->mean_regret() / 20;
+    lost_endless += simulate(some_candidates(), joint(goal, endless), goal, over, around, how)->mean_regret() / 20;
+  }
+  EXPECT_LT(lost, 0.95 * lost_endless);
+}
+
 TEST(Joint, ComesBackToALinkThatRecoveredWhileProbesCross)
 {
   const objective goal = goal_within(0.95);

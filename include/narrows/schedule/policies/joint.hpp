@@ -20,13 +20,16 @@ struct switching_rule {
   double least_gain = 0.01;   ///< a plan must better the present one by this share to take its place
   double dwell_s = 3;         ///< for so long after it was left, a plan must better the present one by `urgent_gain` to come back
   double urgent_gain = 0.1;
+  double patience = 0.1;      ///< so many requests' worth may be lost by keeping a plan that other choices seemed to better
 };
 
 /// The default: cut, width and codec of each tensor together, for a stated objective, and no faster than what is known of the
 /// world allows. Takes what choose_best finds, but keeps its plan
 ///   - while the other is better by less than least_gain, or would not be better were the link as much faster, or as much slower,
 ///     as its estimate may be wrong (by twice urgent_gain it is better whatever the estimate);
-///   - where the other was left a moment ago (dwell_s), unless it is better by urgent_gain.
+///   - where the other was left a moment ago (dwell_s), unless it is better by urgent_gain;
+/// the latter two only until what the estimates say was lost by it, request after request, comes to `patience`: noise about a
+/// tie takes long for that, a link that really wanders does not.
 /// A plan that misses a limit is left at once for one that keeps them all or misses less, and after a step of link or load
 /// (observation::steps) only least_gain counts.
 ///
@@ -55,7 +58,8 @@ public:
     if (missed > 0) return best.missed < missed ? take(best, seen) : keep(missed, "infeasible: no plan keeps the limits better");
     const double gain = goal_.gain(now, best.cost);
     if (!(gain > rule_.least_gain)) return keep(missed, "within the least gain of the best");
-    if (!stepped) {
+    lost_ += gain;
+    if (!stepped && lost_ < rule_.patience) {
       if (gain < rule_.urgent_gain && was_left(best.index, seen.at_s)) return keep(missed, "the best was left a moment ago");
       if (gain < 2 * rule_.urgent_gain && !better_either_way(from[at_], from[best.index], seen)) return keep(missed, "the best is not so for all the link may be");
     }
@@ -77,6 +81,7 @@ private:
       next_left_ = (next_left_ + 1) % left_.size();
     }
     at_ = best.index;
+    lost_ = 0;
     return decision_of(best, goal_);
   }
   [[nodiscard]] decision keep(double missed, std::string_view why) const noexcept { return {at_, !(missed > 0), why}; }
@@ -99,6 +104,7 @@ private:
   switching_rule rule_;
   std::size_t candidates_ = 0;
   std::size_t at_ = 0;
+  double lost_ = 0;   // requests' worth, since the plan was taken or was last the best
   std::uint64_t steps_ = 0;
   std::array<leaving, 4> left_{};
   std::size_t next_left_ = 0;
