@@ -32,7 +32,7 @@ TEST(Quantize, GroupsOfAnySizeShareOneStreamOfBlocks)
 {
   test::random_source source;
   for (const int bits : {1, 4, 7, 8, 9, 13, 16})
-    for (const std::size_t inner : {1U, 3U, 8U, 49U, 169U, 512U, 700U, 1536U})
+    for (const std::size_t inner : {1U, 3U, 8U, 49U, 169U, 512U, 700U, 1536U, 1600U, 3136U})
       for (const std::size_t count : {1U, 2U, 5U}) {
         SCOPED_TRACE("bits " + std::to_string(bits) + " inner " + std::to_string(inner) + " groups " + std::to_string(count));
         const std::size_t n = 2 * count * inner + (inner > 1 ? inner / 2 : 0);  // ends within a group

@@ -189,8 +189,27 @@ void dequantize_all(const kernel_set& with, std::span<const Code> codes, const a
 
 /// Values that go through codes on the stack at a time, where groups are short.
 inline constexpr std::size_t group_step = 8 * block_values;
+/// Whole blocks of one scale that are worth a call of a fused kernel, which takes as long as one of them.
+inline constexpr std::size_t least_scale_run = 3 * block_values;
 
-/// Long runs of one scale, of the last one its tail too, go through the fused kernel; shorter ones through codes on the stack.
+/// What is packed or unpacked together next, from value i of `end` on, the first of a block: whole blocks, or all that is left.
+struct piece_of_one_scale {
+  const affine* scale;   ///< the only one there, or null: through codes
+  std::size_t length;
+};
+[[nodiscard]] inline piece_of_one_scale piece_at(const scale_map& map, std::size_t i, std::size_t end) noexcept
+{
+  const auto [scale, length] = segment_at(map, i, end);
+  if (i + length == end) return {scale, length};
+  if (length >= least_scale_run) return {scale, length / block_values * block_values};
+  std::size_t n = std::min(group_step, end - i);
+  // No further than to where the next scale has a run of its own.
+  const std::size_t border = (length + block_values - 1) / block_values * block_values;
+  if (map.inner >= least_scale_run && map.inner - least_scale_run >= border - length) n = std::min(n, border);
+  return {nullptr, n};
+}
+
+/// Runs of one scale, of the last one its tail too, go through the fused kernel; what is between them through codes on the stack.
 template <code_unit Code>
 bool quantize_pack_floats(
   const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::uint8_t* out) noexcept
@@ -198,11 +217,8 @@ bool quantize_pack_floats(
   bool finite = true;
   std::size_t i = 0;
   while (i < x.size()) {
-    const auto [scale, length] = segment_at(map, i, x.size());
-    std::size_t n = std::min(group_step, x.size() - i);
-    const bool last = i + length == x.size();
-    if (length >= group_step || last) {
-      n = last ? length : length / block_values * block_values;
+    const auto [scale, n] = piece_at(map, i, x.size());
+    if (scale != nullptr) {
       const quantizer q(*scale, bits);
       finite = with.quantize_pack[static_cast<std::size_t>(bits - 1)](x.data() + i, n, q, out) && finite;
     } else {
@@ -222,11 +238,8 @@ void unpack_dequantize_floats(
 {
   std::size_t i = 0;
   while (i < out.size()) {
-    const auto [scale, length] = segment_at(map, i, out.size());
-    std::size_t n = std::min(group_step, out.size() - i);
-    const bool last = i + length == out.size();
-    if (length >= group_step || last) {
-      n = last ? length : length / block_values * block_values;
+    const auto [scale, n] = piece_at(map, i, out.size());
+    if (scale != nullptr) {
       with.unpack_dequantize[static_cast<std::size_t>(bits - 1)](packed, n, *scale, out.data() + i);
     } else {
       alignas(64) Code codes[group_step];
