@@ -23,6 +23,7 @@
 #include <narrows/pack/linear.hpp>
 #include <narrows/pack/pack.hpp>
 #include <narrows/pack/packed_tensor.hpp>
+#include <narrows/pack/predicted.hpp>
 #include <narrows/pack/quantize.hpp>
 #include <narrows/pack/range.hpp>
 #include <narrows/pack/rans.hpp>

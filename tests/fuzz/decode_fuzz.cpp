@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto other = shape::make(extents)) d.dims = *other;
   }
   const auto which = from.take<std::uint8_t>();
-  d.coded_as = (lies & 4) != 0 ? static_cast<codec>(which) : all_codecs[which % (all_codecs.size() - 2)];  // the last two are not pack's
+  d.coded_as = (lies & 4) != 0 ? static_cast<codec>(which) : all_codecs[which % (all_codecs.size() - 3)];  // the last three are pictures
   if (wanted) d.coded_as = *wanted;
   d.width = (lies & 8) != 0 ? from.take<std::int32_t>() : from.take<std::uint8_t>() % 17;
   d.group.axis = (lies & 16) != 0 ? from.take<std::int32_t>() : from.take<std::int8_t>() % 5;

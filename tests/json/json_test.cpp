@@ -36,7 +36,8 @@ calibration calibrated()
   c.machine = "A \"processor\"";
   c.level = "reference-fma";
   c.inputs = 200;
-  c.forms = {{90, {{100, 88}, {100, 90}}, {codec::image, 15600, 15500, 1e-3, 2e-3}}, {0, {{100, 100}, {100, 100}}, {codec::pixels, 150700, 150528, 0, 1e-3}}};
+  c.forms = {{90, {{100, 88}, {100, 90}}, {codec::image, 15600, 15500, 1e-3, 2e-3}}, {0, {{100, 100}, {100, 100}}, {codec::pixels, 150700, 150528, 0, 1e-3}},
+    {0, {{100, 100}, {100, 100}}, {codec::predicted, 62000, 61900, 3e-4, 1e-3}}};
   c.rows = {{"pool/x:0", shape{1, 2, 5, 5}, true, 1.0 / 3, {codec::raw, 300, 200, 1e-7, 1e-7}, {}}};
   c.rows[0].cells = {{{8, level_rule::picture, 0}, {{100, 99}, {100, 100}}, 0.25, {}, {cost}},
     {{4, level_rule::step, 2.5}, {{25, 3}, {25, 4}}, 1.0 / 7, {{0.1F, -7}}, {cost, {codec::dense, 1, 1, 0, 0}}},

@@ -89,6 +89,7 @@ TEST(Hostile, EachKindOfWrongRequestGetsItsCode)
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.scales[0].scale = 0; }), errc::bad_scale);
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.levels = {1}; }), errc::bad_descriptor);
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::image; }), errc::unsupported_codec);
+  EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::predicted; }), errc::unsupported_codec) << "for the input only";
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::zstd; }), errc::unsupported_codec) << "this cloud never asked for it";
   EXPECT_EQ(with([](auto& r, auto&) { r.tensors[0].what.coded_as = codec::huffman; }), errc::unsupported_codec) << "nor for this";
   EXPECT_EQ(with([&](auto& r, auto& p) {

@@ -75,6 +75,8 @@ TEST(Worker, PixelsBehindTheInputAndWithoutADecoderAreRefused)
   made_request later("both", {codec::raw, 0, range_rule::min_max, {}, {}});
   later.head.tensors[0].what.coded_as = codec::pixels;
   EXPECT_EQ(later.by(w).error().code, errc::unsupported_codec);
+  later.head.tensors[0].what.coded_as = codec::predicted;
+  EXPECT_EQ(later.by(w).error().code, errc::unsupported_codec);
   made_request first("picture", {codec::raw, 0, range_rule::min_max, {}, {}});
   first.head.tensors[0].what.coded_as = codec::image;
   EXPECT_EQ(first.by(w).error().code, errc::bad_input);

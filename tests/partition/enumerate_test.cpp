@@ -86,6 +86,14 @@ TEST_F(Enumerate, HasBothEndsOnceAndLossless)
   EXPECT_EQ(find(made, "input", codec::image, 0)->cost.payload_bytes, 700);
   EXPECT_EQ(find(made, "input", codec::image, 0)->cost.decode_s, 0.25);
   EXPECT_EQ(find(made, "pooled", codec::pixels, 0), nullptr);
+  EXPECT_EQ(find(made, "input", codec::predicted, 0), nullptr) << "not asked for";
+  how.predicted = true;
+  const auto more = all();
+  const auto* predicted = find(more, "input", codec::predicted, 0);
+  ASSERT_NE(predicted, nullptr);
+  EXPECT_EQ(predicted->cost.payload_bytes, 377) << "0.49 of the pixels";
+  EXPECT_EQ(predicted->cost.agreement, 1.0);
+  EXPECT_EQ(find(more, "pooled", codec::predicted, 0), nullptr);
 }
 
 TEST_F(Enumerate, LeavesOutWhatCannotPay)
@@ -169,6 +177,25 @@ TEST_F(Enumerate, OffersFormsOfTheInputWhereTheyMayBePredicted)
   EXPECT_EQ(images[1].cost.encode_s, 4);
   EXPECT_EQ(images[1].cost.decode_s, 5);
   EXPECT_EQ(images[1].where, placement::cloud);
+}
+
+TEST_F(Enumerate, OffersPredictedPixelsAsTheyWereMeasured)
+{
+  auto measured = calibrated();
+  how.predicted = true;
+  EXPECT_EQ(find(all(&measured), "input", codec::predicted, 0), nullptr) << "nobody measured them";
+  measured.forms.push_back({0, {{100, 100}, {100, 100}}, {codec::predicted, 500, 380, 6, 7}});
+  const auto made = all(&measured);
+  const auto* c = find(made, "input", codec::predicted, 0);
+  ASSERT_NE(c, nullptr);
+  EXPECT_EQ(c->cost.bytes, 500);
+  EXPECT_EQ(c->cost.encode_s, 6);
+  EXPECT_EQ(c->cost.decode_s, 7);
+  EXPECT_EQ(c->cost.agreement, 1.0);
+  EXPECT_EQ(find(made, "input", codec::image, 0), nullptr);
+  EXPECT_EQ(find(made, "pooled", codec::predicted, 0), nullptr);
+  how.predicted = false;
+  EXPECT_EQ(find(all(&measured), "input", codec::predicted, 0), nullptr);
 }
 
 TEST_F(Enumerate, CandidatesCarryTheLevelsOfTheirCell)

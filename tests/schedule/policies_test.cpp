@@ -199,7 +199,7 @@ TEST(DeviceOnly, TakesTheEndCutWhateverTheLink)
 
 TEST(CloudOnly, TakesTheSoonestInputThatLosesNothing)
 {
-  std::vector<candidate> from(5);
+  std::vector<candidate> from(6);
   const auto input = [&](std::size_t i, codec coded_as, int width, double bytes, double decode_s) {
     from[i].where = placement::cloud;
     from[i].cost.bytes = bytes;
@@ -215,6 +215,7 @@ TEST(CloudOnly, TakesTheSoonestInputThatLosesNothing)
   input(2, codec::raw, 0, 4000, 0);
   input(3, codec::pixels, 0, 1000, 0);
   input(4, codec::image, 0, 100, 0.01);
+  input(5, codec::predicted, 0, 10, 0);       // not what this baseline stands for
   EXPECT_EQ(cloud_only{}.choose(from, {{bit_rate::mbit(0.01), 0}}).index, 4U);
   EXPECT_EQ(cloud_only{}.choose(from, {{bit_rate::mbit(100), 0}}).index, 3U);
   EXPECT_TRUE(cloud_only{}.choose(from, {{bit_rate::mbit(100), 0}}).feasible);

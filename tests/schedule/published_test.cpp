@@ -47,6 +47,7 @@ TEST(Published, EachSystemSendsWhatItsPaperSends)
     {with({}), true, true, true, true, false},
     {with({as(codec::pixels, 0)}), true, true, true, true, false},
     {with({as(codec::image, 0)}), false, false, false, false, true},
+    {with({as(codec::predicted, 0)}), false, false, false, false, false},
     {with({as(codec::raw, 0)}), true, false, false, false, false},
     {with({as(codec::raw, 0), as(codec::raw, 0)}), true, false, false, false, false},
     {with({as(codec::raw, 0), as(codec::dense, 8)}), false, false, false, false, false},

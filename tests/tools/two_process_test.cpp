@@ -103,13 +103,19 @@ TEST(TwoProcesses, PicturesCrossAsPixelsAndAsFilesToTheSameBits)
   ASSERT_EQ(narrows({"infer", network, pictures, "--limit", "5", "--save-output", folder / "whole"}).code, 0);
   test::cloud_process cloud({network});
   ASSERT_NE(cloud.endpoint(), "") << cloud.program().err();
-  for (const std::string form : {"pixels", "image"}) {
+  double as_pixels = 0;
+  for (const std::string form : {"pixels", "predicted", "image"}) {
     const auto f = narrows({"run", network, pictures, "--limit", "5", "--connect", cloud.endpoint(), "--fallback", "never", "--at", "input", "--codec", form,
       "--save-output", folder / form, "-o", "json"});
     ASSERT_EQ(f.code, 0) << f.err;
     EXPECT_EQ(saved(folder / form), saved(folder / "whole")) << form;
     const auto summary = json::parse(f.out).at("summary");
     EXPECT_EQ(summary.at("remote"), 5);
+    const auto bytes = summary.at("bytes_per_input").get<double>();
+    if (form == "pixels") as_pixels = bytes;
+    if (form == "predicted") {
+      EXPECT_LT(bytes, as_pixels);
+    }
     if (form == "image") {
       EXPECT_LT(summary.at("bytes_per_input").get<double>(), summary.at("file_bytes_per_input").get<double>() + 500);
     }

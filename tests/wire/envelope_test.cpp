@@ -99,6 +99,14 @@ TEST(Envelope, EveryErrorCodeHasItsOwnNumber)
   EXPECT_EQ(numbers.size(), static_cast<std::size_t>(errc::internal) + 1);
 }
 
+TEST(Envelope, NumbersOfCodecsAreThoseOfTheFormat)
+{
+  EXPECT_EQ(static_cast<int>(codec::pixels), v1::CODEC_PIXELS);
+  EXPECT_EQ(static_cast<int>(codec::image), v1::CODEC_IMAGE);
+  EXPECT_EQ(static_cast<int>(codec::predicted), 18);
+  EXPECT_EQ(static_cast<int>(codec::predicted), v1::CODEC_PREDICTED);
+}
+
 TEST(Envelope, EachFieldOfATensorIsChecked)
 {
   EXPECT_EQ(decoded_with([](v1::Tensor&) {}), errc::ok);

@@ -22,7 +22,7 @@ BASELINES = PLAIN + WITH_FILE
 # JALAD with our codec in place of its paper's Huffman code: no baseline, but shown beside them, so that none can be called weakened.
 GIVEN_RUNS = {"jalad": "jalad+runs", "jalad+file": "jalad+runs+file"}
 OFFLOADING = ["cloud-only", "neurosurgeon", "neurosurgeon+file", "dads", "dads+file", "spinn", "spinn+file", "jalad", "jalad+file"]
-CODECS = "raw,dense,sparse,runs,rans,lz4,huffman,pixels,image"
+CODECS = "raw,dense,sparse,runs,rans,lz4,huffman,pixels,predicted,image"
 D3_NETWORKS = ["alexnet", "vgg16", "resnet18", "darknet53", "inception_v4"]
 DEVICE_SLOWER, EDGE_SPEEDUP, CLOUD_SPEEDUP = 20, 5, 10
 FIGURE = "policies.svg"

@@ -8,6 +8,7 @@
 #include "image.hpp"
 #include "image_write.hpp"
 #include "in_parallel.hpp"
+#include "preprocess.hpp"
 #include "scoring.hpp"
 
 namespace narrows::tool {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int png = 0;      // in the place of a JPEG quality
 constexpr int pixels = -1;
+constexpr int predicted = -2;
 
 struct form_worker {
   any_executor whole;
@@ -33,12 +35,16 @@ result<sent_once> send(const model& m, const loaded_input& in, int form, const p
   seen.pixels = in.pixels;
   sent_once sent;
   sent.scored = true;
-  coded_cost cost{form == pixels ? codec::pixels : codec::image};
+  coded_cost cost{form == pixels ? codec::pixels : form == predicted ? codec::predicted : codec::image};
   stopwatch watch;
-  result<std::vector<std::uint8_t>> file = form == pixels ? seen.pixels : form == png ? encode_png(seen) : encode_jpeg(seen, form);
+  result<std::vector<std::uint8_t>> file = form == pixels ? seen.pixels : form == predicted ? predicted_pixels(seen.pixels, input.dims).value_or(seen.pixels) : form == png ? encode_png(seen) : encode_jpeg(seen, form);
   if (!file) return unexpected(std::move(file).error());
   cost.encode_s = form == pixels ? 0 : watch.lap();
-  if (form != pixels) {
+  if (form == predicted && file->size() < seen.pixels.size()) {
+    auto back = unpacked_pixels(*file, input.dims);
+    if (!back) return unexpected(std::move(back).error());
+    seen.pixels = std::move(back).value();
+  } else if (form >= png) {
     auto back = decode_image(*file);
     if (!back) return unexpected(std::move(back).error());
     seen = std::move(back).value();
@@ -49,7 +55,7 @@ result<sent_once> send(const model& m, const loaded_input& in, int form, const p
   descriptor d;
   d.dims = input.dims;
   d.coded_as = cost.coded_as;
-  d.order = form == pixels ? value_order::nhwc : value_order::as_given;
+  d.order = cost.coded_as == codec::image ? value_order::as_given : value_order::nhwc;
   d.payload_bytes = file->size();
   const auto bytes = message_bytes(m, input.name, d);
   if (!bytes) return bytes.error();
@@ -81,7 +87,7 @@ result<std::vector<input_form>> score_forms(const model& m, const any_engine& en
     tensor answer(whole->outputs()[0].dims);
     workers.push_back({std::move(*whole), std::move(answer)});
   }
-  std::vector<int> wanted{pixels, png};
+  std::vector<int> wanted{pixels, predicted, png};
   wanted.insert(wanted.end(), how.jpeg_qualities.begin(), how.jpeg_qualities.end());
   std::vector<input_form> forms;
   for (const int form : wanted) {

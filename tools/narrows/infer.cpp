@@ -81,11 +81,12 @@ private:
   result<void> cross(const loaded_request& in, tensor_view x, const coding& how, const std::string& name, tensor& back, outcome& out)
   {
     const auto values = x.values();
-    if (how.coded_as == codec::pixels || how.coded_as == codec::image) {   // lossless: the same preprocessing on the other side
-      const auto& bytes = how.coded_as == codec::pixels ? in.inputs[0].pixels : in.inputs[0].file;
+    if (is_picture(how.coded_as)) {   // lossless: the same preprocessing on the other side
+      const auto& bytes = how.coded_as == codec::image ? in.inputs[0].file : in.inputs[0].pixels;
       if (bytes.empty()) return error(errc::bad_input, fmt::format("{}: codec {} needs a picture{}", in.name, to_string(how.coded_as), how.coded_as == codec::image ? " file" : ""));
       std::copy(values.begin(), values.end(), back.values().begin());
-      out.bytes_sent += bytes.size();
+      const auto packed = how.coded_as == codec::predicted ? predicted_pixels(bytes, x.dims()) : std::nullopt;   // pixels where that is no shorter
+      out.bytes_sent += packed ? packed->size() : bytes.size();
     } else {
       const auto start = clock_type::now();
       const auto d = encode(x, how, payload_);

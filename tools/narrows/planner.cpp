@@ -195,6 +195,7 @@ result<planning> planning::make(const model& m, const planning_options& how, con
   make.codecs = codecs_of(codecs);
   const auto asked_for = [&](std::string_view c) { return codecs.empty() || std::find(codecs.begin(), codecs.end(), c) != codecs.end(); };
   make.pixels = pictures.pixels && asked_for("pixels");
+  make.predicted = pictures.pixels && asked_for("predicted");
   make.image_bytes = asked_for("image") ? pictures.file_bytes : 0;
   make.image_decode_s = pictures.decode_s / how.speedup;
   make.image_forms = pictures.forms && asked_for("image");

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <narrows/pack/predicted.hpp>
+
 #include "files.hpp"
 #include "resize.hpp"
 
@@ -172,6 +174,26 @@ result<std::vector<std::uint8_t>> pixels_for(picture from, const preprocessing& 
   for (std::size_t i = 0; i < grey.size(); ++i)
     grey[i] = static_cast<std::uint8_t>((19595U * from.pixels[3 * i] + 38470U * from.pixels[3 * i + 1] + 7471U * from.pixels[3 * i + 2] + 0x8000U) >> 16);
   return grey;
+}
+
+std::optional<std::vector<std::uint8_t>> predicted_pixels(std::span<const std::uint8_t> pixels, const shape& input)
+{
+  const auto of = picture_of(input);
+  if (!of || pixels.empty() || pixels.size() != input.elements()) return std::nullopt;
+  std::vector<std::uint8_t> scratch(pixels.size()), made(pixels.size() - 1);
+  const auto bytes = pack_predicted(pixels, *of, scratch, made);
+  if (!bytes) return std::nullopt;
+  made.resize(*bytes);
+  return made;
+}
+
+result<std::vector<std::uint8_t>> unpacked_pixels(std::span<const std::uint8_t> payload, const shape& input)
+{
+  const auto of = picture_of(input);
+  if (!takes_pictures(input) || !of) return error(errc::bad_input, "the network takes " + to_string(input) + ", not a picture");
+  std::vector<std::uint8_t> pixels(input.elements()), scratch(input.elements());
+  if (const auto e = unpack_predicted(payload, *of, scratch, pixels); e != errc::ok) return error(e, "predicted pixels");
+  return pixels;
 }
 
 result<tensor> normalised(std::span<const std::uint8_t> pixels, const preprocessing& how, const shape& input)

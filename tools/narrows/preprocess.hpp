@@ -54,6 +54,12 @@ struct preprocessing {
 /// limit_exceeded (a long thin picture that the resize would blow up).
 [[nodiscard]] result<std::vector<std::uint8_t>> pixels_for(picture from, const preprocessing& how, const shape& network_input);
 
+/// Pixels as `pixels_for` gives them as a payload of codec `predicted`; none where that is no shorter.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> predicted_pixels(std::span<const std::uint8_t> pixels, const shape& network_input);
+
+/// The pixels of such a payload. Errors: bad_input (a shape that is no picture's), truncated, corrupt.
+[[nodiscard]] result<std::vector<std::uint8_t>> unpacked_pixels(std::span<const std::uint8_t> payload, const shape& network_input);
+
 /// (pixel - mean) / std, in planes, in the order of `how.order`. `pixels` as `pixels_for` gives them.
 /// Errors: bad_input (number of bytes, a shape that is no picture's).
 [[nodiscard]] result<tensor> normalised(std::span<const std::uint8_t> pixels, const preprocessing& how, const shape& network_input);

@@ -23,6 +23,7 @@
 #include "plan_source.hpp"
 #include "planner.hpp"
 #include "policies.hpp"
+#include "preprocess.hpp"
 #include "session.hpp"
 #include "slowed.hpp"
 
@@ -59,6 +60,7 @@ struct in_flight_request {
   clock_type::time_point submitted;
   std::optional<double> predicted_ms;
   std::string switched;   // to which plan and why, where it is another than that of the request before
+  double packing_ms = 0;  // before the edge had it
 };
 
 /// Sums up the pictures at hand for the planner: sizes of all files, and the time one takes to prepare.
@@ -210,7 +212,7 @@ exit_code run(const run_command& options)
         o.hops.push_back({ms(h.encode), ms(h.link), ms(h.decode), ms(h.server), h.bytes_sent, h.taken_over});
         o.ms.onward += o.hops.back().total();
       }
-      o.ms = {ms(t.total), ms(t.device), ms(t.encode), ms(t.link), ms(t.decode), ms(t.server), ms(t.queue), o.ms.onward};
+      o.ms = {ms(t.total) + r.packing_ms, ms(t.device), ms(t.encode) + r.packing_ms, ms(t.link), ms(t.decode), ms(t.server), ms(t.queue), o.ms.onward};
       o.outputs = std::move(a->outputs);
       for (const auto& out : o.outputs) returned += 4 * static_cast<double>(out.size());
       if (!a->warning.empty()) say_once(a->warning);
@@ -253,7 +255,7 @@ exit_code run(const run_command& options)
       if (auto added = book.add(o); !added) trouble = report(added.error());
       continue;
     }
-    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), clock_type::now(), plans->predicted_ms(), {}};
+    in_flight_request r{{}, i, plans->next(link.peer().has_value()), std::move(in).value(), clock_type::now(), plans->predicted_ms(), {}, 0};
     if (std::exchange(epoch, r.how.epoch) != r.how.epoch) r.switched = "from here on: " + plans->why(g);
     std::vector<tensor_view> views;
     for (const auto& t : r.in.inputs) views.push_back(t.values.view());
@@ -264,10 +266,18 @@ exit_code run(const run_command& options)
     asked.deadline = deadline;
     asked.stop = interrupted.token();
     const auto form = r.how.codings.empty() ? codec::raw : r.how.codings.front().coded_as;
-    if (form == codec::pixels || form == codec::image) {
-      picture.coded_as = form;
-      picture.bytes = form == codec::pixels ? r.in.inputs[0].pixels : r.in.inputs[0].file;
-      picture.order = form == codec::pixels ? value_order::nhwc : value_order::as_given;
+    std::optional<std::vector<std::uint8_t>> packed;
+    if (is_picture(form)) {
+      const bool file = form == codec::image;
+      picture.coded_as = file ? codec::image : codec::pixels;
+      picture.bytes = file ? r.in.inputs[0].file : r.in.inputs[0].pixels;
+      picture.order = file ? value_order::as_given : value_order::nhwc;
+      if (form == codec::predicted && !picture.bytes.empty()) {
+        const auto start = clock_type::now();
+        packed = predicted_pixels(picture.bytes, views[0].dims());   // pixels where that is no shorter
+        r.packing_ms = ms(clock_type::now() - start);
+      }
+      if (packed) picture.coded_as = form, picture.bytes = *packed;
       asked.encoded = &picture;
     }
     result<request_id> id = picture.bytes.empty() && asked.encoded != nullptr

@@ -117,6 +117,11 @@ exit_code serve(const serve_options& options)
     const auto prepared = pictures.find(m.hash);
     if (prepared == pictures.end()) return error(errc::internal, "no preprocessing for " + m.name);
     if (what.coded_as == codec::pixels) return normalised(payload, prepared->second, expected);
+    if (what.coded_as == codec::predicted) {
+      auto pixels = unpacked_pixels(payload, expected);
+      if (!pixels) return unexpected(std::move(pixels).error());
+      return normalised(*pixels, prepared->second, expected);
+    }
     auto decoded = decode_image(payload);
     if (!decoded) return unexpected(std::move(decoded).error());
     auto pixels = pixels_for(std::move(decoded).value(), prepared->second, expected);

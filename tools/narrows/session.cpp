@@ -82,8 +82,8 @@ result<plan> make_plan(const graph& g, const plan_options& how)
     const bool coded = has_codes(c.coded_as);
     c.width = !coded ? 0 : how.bits.empty() ? 8 : how.bits[how.bits.size() == 1 ? 0 : i];
     if (how.per_channel && coded && g[p.at.tensors[i]].dims.rank() > 1) c.group.axis = 1;
-    if ((c.coded_as == codec::pixels || c.coded_as == codec::image) && !at_input)
-      return error(errc::unsupported_codec, fmt::format("--codec {} at '{}' (pixels and image are for --at input)", to_string(c.coded_as), g[p.at.tensors[i]].name));
+    if (is_picture(c.coded_as) && !at_input)
+      return error(errc::unsupported_codec, fmt::format("--codec {} at '{}' (pixels, predicted and image are for --at input)", to_string(c.coded_as), g[p.at.tensors[i]].name));
     p.codings.push_back(c);
   }
   return p;
@@ -113,6 +113,7 @@ std::string plan_text(const graph& g, const plan& p)
     text += fmt::format("{} ({}) as ", v.name, shape_text(v.dims));
     if (c.coded_as == codec::raw) text += "float32";
     else if (c.coded_as == codec::pixels) text += "8-bit pixels";
+    else if (c.coded_as == codec::predicted) text += "8-bit pixels, predicted";
     else if (c.coded_as == codec::image) text += "the picture's file";
     else text += fmt::format("{} bits {}{}", c.width, to_string(c.coded_as), c.group.axis == scale_group::whole_tensor ? "" : " per channel");
   }

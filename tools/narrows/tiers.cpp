@@ -98,7 +98,7 @@ exit_code plan_tiers(const model& m, const planning& made, const planning_option
   options.codings.clear();
   for (const auto& name : codecs.empty() ? std::vector<std::string>{"raw", "runs"} : codecs) {
     const auto c = parse_codec(name);
-    if (!c || *c == codec::image || *c == codec::pixels) continue;
+    if (!c || is_picture(*c)) continue;
     if (!has_codes(*c)) options.codings.push_back({*c, 0});
     else
       for (const int b : bits.empty() ? std::vector<int>{8} : bits) options.codings.push_back({*c, b});

@@ -186,7 +186,7 @@ inline input_form read_form(json_reader& in, const std::string& where)
   f.jpeg_quality = in.integer("jpeg_quality", 0, 100);
   f.score = read_score(in, where);
   f.cost = read_part<coded_cost>(in, in.object("cost"), where + ": cost", read_cost);
-  if (!in.failed() && f.cost.coded_as != codec::image && f.cost.coded_as != codec::pixels) in.fail("'cost' is not that of a picture");
+  if (!in.failed() && !is_picture(f.cost.coded_as)) in.fail("'cost' is not that of a picture");
   return f;
 }
 

@@ -61,7 +61,8 @@ struct answer {
   std::string warning;                ///< one line, empty if all went as planned
 };
 
-/// The input as the caller got it, for codecs `pixels` and `image`: 8-bit pixels, or a JPEG or PNG file.
+/// The input as the caller got it, for codecs `pixels` and `image`: 8-bit pixels, or a JPEG or PNG file; for `predicted` what pack_predicted
+/// made of the pixels, or these where that was no shorter.
 struct encoded_input {
   codec coded_as = codec::image;
   std::span<const std::uint8_t> bytes;

@@ -43,7 +43,7 @@ namespace narrows::detail {
 /// Bytes that a payload most often has, or has before it is shortened.
 [[nodiscard]] inline std::size_t likely_bytes(std::size_t values, const coding& how, const encoded_input* given) noexcept
 {
-  if (how.coded_as == codec::pixels || how.coded_as == codec::image) return given == nullptr ? 0 : given->bytes.size();
+  if (is_picture(how.coded_as)) return given == nullptr ? 0 : given->bytes.size();
   return how.coded_as != codec::raw && is_packable_width(how.width) ? packed_bytes(values, how.width) : 4 * values;
 }
 
@@ -61,13 +61,14 @@ namespace narrows::detail {
     if (came != asked.as_came.end()) {
       bytes->assign(came->bytes.begin(), came->bytes.end());
       header.what = *came->what;
-    } else if (how.coded_as == codec::pixels || how.coded_as == codec::image) {
-      if (given == nullptr || given->coded_as != how.coded_as || g[v].producer)
+    } else if (is_picture(how.coded_as)) {
+      const bool as_pixels = given != nullptr && how.coded_as == codec::predicted && given->coded_as == codec::pixels;   // where that was no shorter
+      if (given == nullptr || !(given->coded_as == how.coded_as || as_pixels) || g[v].producer)
         return error(errc::unsupported_codec, "tensor '" + header.name + "': " + std::string(to_string(how.coded_as)) + " needs the encoded input, at the input");
+      header.what.coded_as = given->coded_as;
       bytes->assign(given->bytes.begin(), given->bytes.end());
       header.what.dims = g[v].dims;
       header.what.order = given->order;
-      header.what.coded_as = how.coded_as;
       header.what.payload_bytes = bytes->size();
     } else {
       auto made = encode(p.kept.at(v).view(), how, *bytes);

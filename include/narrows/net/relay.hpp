@@ -129,7 +129,6 @@ private:
     /// Moves the plan's cut behind the request's where it is not, and finds what is sent on as it came.
     static void behind(plan& how, const tail_request& asked, std::vector<coded_tensor>& as_came)
     {
-      const auto pictures = [](codec c) { return c == codec::pixels || c == codec::image; };
       auto planned = std::move(how);
       how = {lies_behind(asked.at, planned.at) ? planned.at : joined_cut(*asked.what.network, asked.at, planned.at), {}, planned.epoch};
       const bool at_input = std::find(how.at.head.begin(), how.at.head.end(), true) == how.at.head.end();
@@ -137,11 +136,11 @@ private:
         const auto named = std::find(planned.at.tensors.begin(), planned.at.tensors.end(), v);
         auto with = named != planned.at.tensors.end() ? planned.codings[static_cast<std::size_t>(named - planned.at.tensors.begin())] : coding{};
         const auto came = std::find(asked.at.tensors.begin(), asked.at.tensors.end(), v);
-        if (came != asked.at.tensors.end() && (named == planned.at.tensors.end() || pictures(with.coded_as))) {
+        if (came != asked.at.tensors.end() && (named == planned.at.tensors.end() || is_picture(with.coded_as))) {
           const auto i = static_cast<std::size_t>(came - asked.at.tensors.begin());
           const auto& what = asked.headers[i].what;
           // A picture is the network's input and nothing else: further behind its values travel.
-          if (at_input || !pictures(what.coded_as)) as_came.push_back({v, &what, asked.payloads[i]});
+          if (at_input || !is_picture(what.coded_as)) as_came.push_back({v, &what, asked.payloads[i]});
           with = {codec::raw, 0, range_rule::min_max, {}, {}};
         }
         how.codings.push_back(std::move(with));

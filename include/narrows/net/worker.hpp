@@ -242,7 +242,7 @@ private:
     if (payload.size() != d.payload_bytes)
       return error(errc::bad_message, name() + ": payload of " + std::to_string(payload.size()) + " bytes, header says " + std::to_string(d.payload_bytes));
 
-    if (d.coded_as == codec::pixels || d.coded_as == codec::image) {
+    if (is_picture(d.coded_as)) {
       const bool at_input = std::find(at.head.begin(), at.head.end(), true) == at.head.end();
       if (!at_input || !options_.decode_input)
         return error(errc::unsupported_codec, name() + ": " + std::string(to_string(d.coded_as)) + (at_input ? " needs an input decoder" : " is for the input only"));

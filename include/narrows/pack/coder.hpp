@@ -58,7 +58,7 @@ inline std::array<std::atomic<const coder*>, 3> library_coders{};
   return library_coders[static_cast<std::size_t>(c) - static_cast<std::size_t>(codec::lz4)];
 }
 
-/// Null for codecs that this program cannot code: `raw` and `dense` have no need of it, `pixels` and `image` are not pack's.
+/// Null for codecs that this program cannot code: `raw` and `dense` have no need of it, pictures have no scales.
 [[nodiscard]] inline const coder* coder_of(codec c) noexcept
 {
   switch (c) {

@@ -28,11 +28,12 @@ enum class codec : std::uint8_t {
   huffman = 7, ///< Huffman codes (DEFLATE) over a byte per code
   pixels = 16, ///< 8-bit pixels before normalisation; at the input cut only
   image = 17,  ///< JPEG or PNG file as it came; at the input cut only
+  predicted = 18,  ///< such pixels without loss in fewer bytes (predicted.hpp); at the input cut only
 };
 
 /// Every codec there is, whether this program can code it (coder.hpp) or not.
 inline constexpr std::array all_codecs{codec::raw,  codec::dense, codec::sparse, codec::runs, codec::rans,
-                                       codec::lz4,  codec::zstd,  codec::huffman, codec::pixels, codec::image};
+                                       codec::lz4,  codec::zstd,  codec::huffman, codec::pixels, codec::image, codec::predicted};
 
 [[nodiscard]] constexpr std::string_view to_string(codec c) noexcept
 {
@@ -47,12 +48,16 @@ inline constexpr std::array all_codecs{codec::raw,  codec::dense, codec::sparse,
   case codec::huffman: return "huffman";
   case codec::pixels: return "pixels";
   case codec::image: return "image";
+  case codec::predicted: return "predicted";
   }
   return "unknown";
 }
 
+/// Whether a picture travels, before it becomes values: at the input cut only.
+[[nodiscard]] constexpr bool is_picture(codec c) noexcept { return c == codec::pixels || c == codec::image || c == codec::predicted; }
+
 /// Whether values travel as codes of some width, with scales.
-[[nodiscard]] constexpr bool has_codes(codec c) noexcept { return c != codec::raw && c != codec::pixels && c != codec::image; }
+[[nodiscard]] constexpr bool has_codes(codec c) noexcept { return c != codec::raw && !is_picture(c); }
 
 /// Order in which the values of a tensor stand in the stream; dims are given in that order. Part of the format.
 enum class value_order : std::uint8_t { as_given = 0, nchw = 1, nhwc = 2 };

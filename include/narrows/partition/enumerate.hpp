@@ -34,6 +34,7 @@ struct enumerate_options {
   std::vector<int> widths{2, 3, 4, 5, 6, 8};
   std::vector<codec> codecs{codec::raw, codec::dense, codec::sparse, codec::runs};
   bool pixels = false;              ///< inputs are pictures: their 8-bit pixels may be sent instead of floats
+  bool predicted = false;           ///< those pixels in fewer bytes (codec `predicted`): as calibrated, or share_of_pixels of them
   double image_bytes = 0;           ///< mean size of the JPEG or PNG files that come in; 0: they cannot be sent
   double image_decode_s = 0;        ///< time of the server to decode and prepare one
   bool image_forms = false;         ///< the calibration's PNG and JPEG of the input too: for predictions, as the edge process compresses no pictures
@@ -78,9 +79,12 @@ inline result<void> add_calibrated(const graph& g, const cost_sources& from, con
     c.what.codings.push_back(std::move(code));
     all.push_back(std::move(c));
   };
-  if (base.where == placement::cloud && how.image_forms)
-    for (const auto& form : measured.forms)
-      if (form.cost.coded_as == codec::image && measured.is_complete(form.score)) add(coding{codec::image, 0}, form.cost, form.score);
+  if (base.where == placement::cloud)
+    for (const auto& form : measured.forms) {
+      const auto c = form.cost.coded_as;
+      if (!(c == codec::image ? how.image_forms : c == codec::predicted && how.predicted) || !measured.is_complete(form.score)) continue;
+      add(coding{c, 0}, form.cost, form.score);
+    }
   const auto* row = base.what.at.tensors.size() == 1 ? measured.find(name_of(g, base.what.at)) : nullptr;
   if (!row) return {};
   NARROWS_TRY(check(*row, g[base.what.at.tensors[0]].dims));
@@ -111,8 +115,8 @@ inline placement placement_of(const cut& at)
 /// Times    head and tail: sums of node medians; encode and decode: the codec's line on each machine, 0 if unmeasured; on the
 ///          machine of the calibration, and where a profile lacks the codec, as calibrated.
 /// Agreement  that of the worse half of the calibration's inputs, so that a floor asks both halves (calibration.hpp).
-/// Ends     the end cut is one candidate without link, bytes or codec; the input cut also gets `pixels` and `image`,
-///          where allowed. Raw, pixels, image and the end cut agree with the uncut network by construction.
+/// Ends     the end cut is one candidate without link, bytes or codec; the input cut also gets `pixels`, `predicted` and `image`,
+///          where allowed. Raw, pixels, predicted, image and the end cut agree with the uncut network by construction.
 /// Errors   bad_input (no profiles; scales that do not fit), bad_width, model_mismatch (a profile or a calibrated tensor of another
 ///          graph; whether the calibration is of this model is for `check(calibration, model)` to say).
 [[nodiscard]] inline result<std::vector<candidate>> enumerate_candidates(const graph& g, std::span<const cut> cuts,
@@ -175,6 +179,7 @@ inline placement placement_of(const cut& at)
     }
     if (from.measured) NARROWS_TRY(detail::add_calibrated(g, from, how, base, all));
     if (base.where == placement::cloud && how.pixels) add(codec::pixels, 0);
+    if (base.where == placement::cloud && how.predicted && !from.measured) add(codec::predicted, 0);
     if (base.where == placement::cloud && how.image_bytes > 0) add(codec::image, 0);
   }
   return all;

@@ -39,7 +39,7 @@ struct problem_options {
 /// Model    the costs of `enumerate_candidates` and `evaluate`: a two-tier plan with one coding throughout has the latency and
 ///          the period that they give to its cut, but for rounding (sizes and zero shares as assumed there without a table).
 /// Tensors  inputs of the graph and outputs of nodes that are read, constants left out. Each has those of the codings that
-///          suit it: width 1 only where it has one sign, `pixels` only at inputs. A node that reads only constants reads an
+///          suit it: width 1 only where it has one sign, `pixels` and `predicted` only at inputs. A node that reads only constants reads an
 ///          empty input besides.
 /// Links    one per step up: device to edge, edge to cloud; a third goes directly from device to cloud.
 /// Errors   bad_input (tiers or links that do not match, no coding, `image`), bad_width, model_mismatch (a profile of another
@@ -89,7 +89,7 @@ struct problem_options {
     const auto values = v.dims.elements();
     for (std::size_t c = 0; c < how.codings.size(); ++c) {
       const auto [coded_as, width] = how.codings[c];
-      if (coded_as == codec::pixels && v.producer) continue;
+      if (is_picture(coded_as) && v.producer) continue;
       if (has_codes(coded_as) && width == 1 && signs[i] == value_sign::either) continue;
       transfer_option o;
       o.tag = static_cast<std::uint32_t>(c);

@@ -164,16 +164,16 @@ struct calibration_row {
 
 /// A form in which the picture itself may travel, of the very pixels that the network sees.
 struct input_form {
-  int jpeg_quality = 0;              ///< 0: PNG, or pixels
+  int jpeg_quality = 0;              ///< 0: PNG, pixels or predicted
   agreement_score score{};
-  coded_cost cost{codec::image};     ///< image or pixels; encode_s: compressing the pixels; decode_s: up to the network's input
+  coded_cost cost{codec::image};     ///< image, pixels or predicted; encode_s: compressing the pixels; decode_s: up to the network's input
   friend bool operator==(const input_form&, const input_form&) = default;
 };
 
-/// "pixels", "PNG", "JPEG q90".
+/// "pixels", "predicted", "PNG", "JPEG q90".
 [[nodiscard]] inline std::string name_of(const input_form& f)
 {
-  return f.cost.coded_as == codec::pixels ? "pixels" : f.jpeg_quality == 0 ? "PNG" : "JPEG q" + std::to_string(f.jpeg_quality);
+  return f.cost.coded_as != codec::image ? std::string(to_string(f.cost.coded_as)) : f.jpeg_quality == 0 ? "PNG" : "JPEG q" + std::to_string(f.jpeg_quality);
 }
 
 /// A model on a machine. Even inputs are the selection half, odd ones the confirmation half; where scales are fixed, each

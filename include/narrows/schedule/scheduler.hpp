@@ -108,7 +108,7 @@ public:
     std::string text = c.where == placement::device ? "all on the device" : "cut at " + name_of(g, c.what.at);
     if (!c.what.codings.empty()) {
       const coding& how = c.what.codings.front();
-      text += how.width > 0 && how.coded_as != codec::raw && how.coded_as != codec::pixels && how.coded_as != codec::image
+      text += how.width > 0 && has_codes(how.coded_as)
                 ? ", " + std::to_string(how.width) + " bits " : ", ";
       text += to_string(how.coded_as);
     }

@@ -13,7 +13,8 @@
 namespace narrows {
 
 /// Everything on the server: the input crosses as the file it came in, as 8-bit pixels, or as floats, in whichever of these
-/// forms is best by an objective over the link as it is: by default the soonest answered.
+/// forms is best by an objective over the link as it is: by default the soonest answered. Not as `predicted`: what stands for
+/// sending the input as everyone can stays what it was.
 class cloud_only {
 public:
   static constexpr std::string_view name = "cloud-only";

@@ -34,7 +34,7 @@ enum class published : std::uint8_t {
 }
 
 /// Whether a system would send this. All of them may stay on the device, or send the input as 8-bit pixels; as the file that it
-/// came in only `with_files`, which none of the papers does.
+/// came in only `with_files`, which none of the papers does. None has `predicted`, our own form of those pixels.
 ///
 /// Model   generous where a paper leaves room: SPINN may cut behind any tensor, not only behind a ReLU. JALAD has the codec of its
 ///         paper; `jalad_runs` has our `runs` in its place, which stays below the order-0 entropy of most feature maps
