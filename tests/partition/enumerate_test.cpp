@@ -91,7 +91,7 @@ TEST_F(Enumerate, HasBothEndsOnceAndLossless)
   const auto more = all();
   const auto* predicted = find(more, "input", codec::predicted, 0);
   ASSERT_NE(predicted, nullptr);
-  EXPECT_EQ(predicted->cost.payload_bytes, 377) << "0.49 of the pixels";
+  EXPECT_EQ(predicted->cost.payload_bytes, 338) << "0.44 of the pixels";
   EXPECT_EQ(predicted->cost.agreement, 1.0);
   EXPECT_EQ(find(more, "pooled", codec::predicted, 0), nullptr);
 }

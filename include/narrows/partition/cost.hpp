@@ -100,8 +100,8 @@ namespace narrows {
   }
 }
 
-/// What codec `predicted` leaves of the pixels of photographs, in the mean of 24 of 224 x 224.
-inline constexpr double share_of_pixels = 0.49;
+/// What codec `predicted` leaves of the pixels of photographs, in the mean of 200 of 224 x 224 (docs/measurements.md, "Forms of the input").
+inline constexpr double share_of_pixels = 0.44;
 
 /// Payload of one tensor. Exact for raw, dense and pixels; for sparse the mean to be expected at that share of zeros
 /// (a mask of one bit per value, then the others dense), for the codecs beyond it that times share_of_sparse; never above
