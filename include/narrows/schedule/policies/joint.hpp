@@ -20,7 +20,7 @@ struct switching_rule {
   double least_gain = 0.01;   ///< a plan must better the present one by this share to take its place
   double dwell_s = 3;         ///< for so long after it was left, a plan must better the present one by `urgent_gain` to come back
   double urgent_gain = 0.1;
-  double patience = 0.1;      ///< so many requests' worth may be lost by keeping a plan that other choices seemed to better
+  double patience = 0.2;      ///< so many requests' worth may be lost by keeping a plan that other choices seemed to better
 };
 
 /// The default: cut, width and codec of each tensor together, for a stated objective, and no faster than what is known of the
