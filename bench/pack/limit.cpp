@@ -30,33 +30,13 @@ enum class order {
 /// Whether the last of `done` of a block's 32 registers of floats brings a further register of codes of `bits` bits.
 constexpr bool completes(int done, int bits) { return done * bits / 32 != (done - 1) * bits / 32; }
 
-/// Unroll registers in turn; Ahead bytes of software prefetch (0: none).
-template <int Bits, int Unroll, order Order, bool Stream, int Ahead>
-NARROWS_BENCH_TARGET void read_much(const float* x, std::size_t n, std::uint8_t* out)
-{
-  __m512i seen[Unroll];
-  for (auto& s : seen) s = _mm512_setzero_si512();
-  const auto* from = reinterpret_cast<const std::uint8_t*>(x);
-  for (std::size_t b = 0; b < n; b += 512) {
-#pragma GCC unroll 32
-    for (int i = 0; i < 32; ++i) {
-      if constexpr (Ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(from) + i * 64 + Ahead, _MM_HINT_T0);
-      seen[i % Unroll] = _mm512_or_si512(seen[i % Unroll], _mm512_load_si512(from + i * 64));
-      if (Order == order::spread && completes(i + 1, Bits)) put<Stream>(std::exchange(out, out + 64), seen[0]);
-    }
-    from += 2048;
-    if constexpr (Order == order::in_bursts)
-      for (int i = 0; i < Bits; ++i, out += 64) put<Stream>(out, seen[0]);
-  }
-  for (const auto& s : seen) asm volatile("" ::"v"(s));   // all are wanted, also those that no store needs
-  if constexpr (Stream) _mm_sfence();
-}
-
-/// 64 bytes in two loads or four, which keeps an AMD EPYC's loads at the pace of its prefetcher.
+/// 64 bytes in so many loads: two or four keep an AMD EPYC's at the pace of its prefetcher.
 template <int Loads>
 NARROWS_BENCH_TARGET inline __m512i in_parts(const std::uint8_t* from)
 {
-  if constexpr (Loads == 2) {
+  if constexpr (Loads == 1) {
+    return _mm512_load_si512(from);
+  } else if constexpr (Loads == 2) {
     const auto* at = reinterpret_cast<const __m256i*>(from);
     return _mm512_castsi256_si512(_mm256_or_si256(_mm256_load_si256(at), _mm256_load_si256(at + 1)));
   } else {
@@ -66,18 +46,26 @@ NARROWS_BENCH_TARGET inline __m512i in_parts(const std::uint8_t* from)
   }
 }
 
-template <int Bits, int Loads>
-NARROWS_BENCH_TARGET void read_in_parts(const float* x, std::size_t n, std::uint8_t* out)
+/// Unroll registers in turn; Ahead bytes of software prefetch (0: none); Loads for 64 bytes.
+template <int Bits, int Unroll, order Order, bool Stream, int Ahead, int Loads = 1>
+NARROWS_BENCH_TARGET void read_much(const float* x, std::size_t n, std::uint8_t* out)
 {
-  __m512i seen = _mm512_setzero_si512();
+  __m512i seen[Unroll];
+  for (auto& s : seen) s = _mm512_setzero_si512();
   const auto* from = reinterpret_cast<const std::uint8_t*>(x);
-  for (std::size_t b = 0; b < n; b += 512, from += 2048) {
+  for (std::size_t b = 0; b < n; b += 512) {
 #pragma GCC unroll 32
     for (int i = 0; i < 32; ++i) {
-      seen = _mm512_or_si512(seen, in_parts<Loads>(from + i * 64));
-      if (completes(i + 1, Bits)) put<false>(std::exchange(out, out + 64), seen);
+      if constexpr (Ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(from) + i * 64 + Ahead, _MM_HINT_T0);
+      seen[i % Unroll] = _mm512_or_si512(seen[i % Unroll], in_parts<Loads>(from + i * 64));
+      if (Order == order::spread && completes(i + 1, Bits)) put<Stream>(std::exchange(out, out + 64), seen[0]);
     }
+    from += 2048;
+    if constexpr (Order == order::in_bursts)
+      for (int i = 0; i < Bits; ++i, out += 64) put<Stream>(out, seen[0]);
   }
+  for (const auto& s : seen) asm volatile("" ::"v"(s));   // all are wanted, also those that no store needs
+  if constexpr (Stream) _mm_sfence();
 }
 
 template <int Ahead>
@@ -122,8 +110,8 @@ void add_ways(contenders& to)
   add<Bits, 4, order::spread, false, 0>(to, "limit_4_spread");
   add<Bits, 4, order::spread, false, 1024>(to, "limit_4_spread_prefetch");
   add<Bits, 4, order::spread, true, 0>(to, "limit_4_spread_stream");
-  to.pack.push_back({"limit_halves_spread", Bits, task_levels(Bits), promise::nothing, read_in_parts<Bits, 2>});
-  to.pack.push_back({"limit_quarters_spread", Bits, task_levels(Bits), promise::nothing, read_in_parts<Bits, 4>});
+  to.pack.push_back({"limit_halves_spread", Bits, task_levels(Bits), promise::nothing, read_much<Bits, 1, order::spread, false, 0, 2>});
+  to.pack.push_back({"limit_quarters_spread", Bits, task_levels(Bits), promise::nothing, read_much<Bits, 1, order::spread, false, 0, 4>});
 }
 
 }  // namespace

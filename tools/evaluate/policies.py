@@ -237,12 +237,14 @@ def draw(own):
 
 
 def section(program, models, profiles, calibrations, networks, docs):
-    quick = pathlib.Path(tempfile.mkdtemp())
-    for network in networks:
-        (quick / f"{network}.json").write_text(json.dumps(with_quick_huffman(json.loads((calibrations / f"{network}.json").read_text()))))
-    simulate = Simulator(program, models, profiles, quick)
-    own, asked = sweep(simulate, networks, False), sweep(simulate, networks, True)
+    with tempfile.TemporaryDirectory() as folder:
+        quick = pathlib.Path(folder)
+        for network in networks:
+            (quick / f"{network}.json").write_text(json.dumps(with_quick_huffman(json.loads((calibrations / f"{network}.json").read_text()))))
+        simulate = Simulator(program, models, profiles, quick)
+        own, asked = sweep(simulate, networks, False), sweep(simulate, networks, True)
+        changing = changing_text(simulate, networks)
     (docs / FIGURE).write_text(draw(own))
     return ("## Policies, simulated\n\nBy node times and codec times measured here (`narrows profile`), agreements and bytes measured on 200 photographs (`narrows calibrate`), and"
             " `narrows simulate`. Made again by\n`tools/measure.py policies`.\n\n" + constant_text(own, asked) + f"\n![Ours over the best baseline, by rate]({FIGURE})\n" + paper_text(own) +
-            tiers_text(program, profiles) + changing_text(simulate, networks))
+            tiers_text(program, profiles) + changing)

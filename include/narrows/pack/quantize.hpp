@@ -193,11 +193,11 @@ inline constexpr std::size_t group_step = 8 * block_values;
 inline constexpr std::size_t least_scale_run = 3 * block_values;
 
 /// What is packed or unpacked together next, from value i of `end` on, the first of a block: whole blocks, or all that is left.
-struct piece_of_one_scale {
-  const affine* scale;   ///< the only one there, or null: through codes
+struct piece {
+  const affine* scale;   ///< the only one there; null where there are several, which go through codes
   std::size_t length;
 };
-[[nodiscard]] inline piece_of_one_scale piece_at(const scale_map& map, std::size_t i, std::size_t end) noexcept
+[[nodiscard]] inline piece piece_at(const scale_map& map, std::size_t i, std::size_t end) noexcept
 {
   const auto [scale, length] = segment_at(map, i, end);
   if (i + length == end) return {scale, length};
