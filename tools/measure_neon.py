@@ -14,7 +14,7 @@ COMPILERS = {"g++": ["aarch64-linux-gnu-g++"], "clang++": ["clang++-14", "--targ
 # What each operation is called in the source, the instruction that it has once per four values, and how many quick loops there
 # are: packing has one for zero = 0 and one for any. A slower one, for values that are not finite or far outside the levels, may
 # follow, inlined or not.
-OPERATIONS = {"quantize_pack": ("Quantise and pack: zero = 0 / any zero", r"fcvt[a-z]+", 2), "unpack_dequantize": ("Unpack and dequantise", r"[su]cvtf", 1)}
+OPERATIONS = {"quantize_pack": ("Quantise and pack: zero = 0 / any zero", r"fcvt[a-z]+", 2), "unpack_dequantize": ("Unpack and dequantise", r"fmul", 1)}
 SOURCE = """#include <narrows/pack/kernel/neon64.hpp>
 namespace narrows {
 #define INSTANTIATE(B) \\

@@ -11,6 +11,7 @@
 
 #if defined(__x86_64__)
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -35,6 +36,7 @@ NARROWS_OP vec all_words(short s) { return _mm256_set1_epi16(s); }
 NARROWS_OP vec both(vec a, vec b) { return _mm256_and_si256(a, b); }
 NARROWS_OP vec either(vec a, vec b) { return _mm256_or_si256(a, b); }
 NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return either(a, both(b, mask)); }
+NARROWS_OP vec selected(vec mask, vec a, vec b) { return either(both(a, mask), _mm256_andnot_si256(mask, b)); }
 template <int S>
 NARROWS_OP vec shift_left(vec v)
 {
@@ -71,8 +73,8 @@ NARROWS_OP vec smaller_words(vec a, vec b) { return _mm256_min_epi16(a, b); }
 NARROWS_OP vec larger_words(vec a, vec b) { return _mm256_max_epi16(a, b); }
 NARROWS_OP bool all_ordered(vecf v) { return _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_ORD_Q)) == 0xFF; }
 #include <narrows/pack/kernel/x86_quantize.hpp>
-NARROWS_OP vec difference(vec a, vec b) { return _mm256_sub_epi32(a, b); }
-NARROWS_OP vecf to_floats(vec ints) { return _mm256_cvtepi32_ps(ints); }
+NARROWS_OP vecf difference(vecf a, vecf b) { return _mm256_sub_ps(a, b); }
+NARROWS_OP vecf as_floats(vec bits) { return _mm256_castsi256_ps(bits); }
 NARROWS_OP vec lanes_from(int k) { return _mm256_cmpgt_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), all_ints(k - 1)); }
 NARROWS_OP vecf chosen(vec mask, vecf a, vecf b) { return _mm256_blendv_ps(a, b, _mm256_castsi256_ps(mask)); }
 NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm256_blendv_epi8(a, b, mask); }
@@ -81,49 +83,28 @@ NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm256_blendv_epi8(a, b, 
 NARROWS_OP vec in_order8(vec v) { return _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); }
 NARROWS_OP vec in_order16(vec v) { return _mm256_permute4x64_epi64(v, 0xD8); }
 
-template <bool Stream>
-struct values {
-  vecf scale;
-  vec zero;
-  NARROWS_OP explicit values(const affine& a) : scale(_mm256_set1_ps(a.scale)), zero(_mm256_set1_epi32(a.zero)) {}
-  template <int Part>
-  NARROWS_OP void put(float* to, vec codes) const
-  {
-    const vecf value = product(to_floats(difference(codes, zero)), scale);
-    if constexpr (Stream) _mm256_stream_ps(to + Part * floats, value);
-    else store_float(to + Part * floats, value);
-  }
-  NARROWS_OP void end() const
-  {
-    if constexpr (Stream) _mm_sfence();
-  }
-};
+NARROWS_OP void stream_float(float* to, vecf v) { _mm256_stream_ps(to, v); }
+NARROWS_OP vec unpack_low(vec a, vec b) { return _mm256_unpacklo_epi16(a, b); }
+NARROWS_OP vec unpack_high(vec a, vec b) { return _mm256_unpackhi_epi16(a, b); }
+#include <narrows/pack/kernel/x86_dequantize.hpp>
 
-/// Byte q of 32-bit element j is lane 8 q + j, so that shifts and masks yield lanes in order.
+/// In each half, the even bytes are the first lanes and the odd ones those 16 on.
 NARROWS_OP vec load8(const std::uint8_t* from)
 {
-  const vec pieces = _mm256_permutevar8x32_epi32(load(from), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
-  const vec bytes = _mm256_setr_epi32(0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703,
-                                      0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703);
+  const vec pieces = _mm256_permutevar8x32_epi32(load(from), _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7));
+  const vec bytes = _mm256_setr_epi32(0x05010400, 0x07030602, 0x0D090C08, 0x0F0B0E0A,
+                                      0x05010400, 0x07030602, 0x0D090C08, 0x0F0B0E0A);
   return _mm256_shuffle_epi8(pieces, bytes);
 }
 NARROWS_OP vec load16(const std::uint8_t* from) { return _mm256_permute4x64_epi64(load(from), 0xD8); }
-template <class Values>
+template <int Bits, class Values>
 NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
-  const vec low = _mm256_set1_epi32(0xFF);
-  by.template put<0>(to, both(codes, low));
-  by.template put<1>(to, both(_mm256_srli_epi32(codes, 8), low));
-  by.template put<2>(to, both(_mm256_srli_epi32(codes, 16), low));
-  by.template put<3>(to, _mm256_srli_epi32(codes, 24));
-}
-template <class Values>
-NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
-{
-  by.template put<0>(to, _mm256_unpacklo_epi16(codes, zero()));
-  by.template put<1>(to, _mm256_unpackhi_epi16(codes, zero()));
+  dequantize_words<0>(both(codes, all_words(0xFF)), by, to);
+  dequantize_words<2>(shift_right<8>(codes), by, to);
 }
 
+inline constexpr bool masks_fields = false;
 inline constexpr bool has_streams = true;
 using convert_avx2::conversions;
 #include <narrows/pack/kernel/body.hpp>

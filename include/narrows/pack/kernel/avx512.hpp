@@ -11,6 +11,7 @@
 
 #if defined(__x86_64__)
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -43,6 +44,7 @@ NARROWS_OP vec all_words(short s) { return _mm512_set1_epi16(s); }
 NARROWS_OP vec both(vec a, vec b) { return _mm512_and_si512(a, b); }
 NARROWS_OP vec either(vec a, vec b) { return _mm512_or_si512(a, b); }
 NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return _mm512_ternarylogic_epi32(a, b, mask, 0xF8); }
+NARROWS_OP vec selected(vec mask, vec a, vec b) { return _mm512_ternarylogic_epi32(mask, a, b, 0xCA); }
 template <int S>
 NARROWS_OP vec shift_left(vec v)
 {
@@ -79,8 +81,8 @@ NARROWS_OP vec smaller_words(vec a, vec b) { return _mm512_min_epi16(a, b); }
 NARROWS_OP vec larger_words(vec a, vec b) { return _mm512_max_epi16(a, b); }
 NARROWS_OP bool all_ordered(vecf v) { return _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q) == 0xFFFF; }
 #include <narrows/pack/kernel/x86_quantize.hpp>
-NARROWS_OP vec difference(vec a, vec b) { return _mm512_sub_epi32(a, b); }
-NARROWS_OP vecf to_floats(vec ints) { return _mm512_maskz_cvtepi32_ps(every, ints); }
+NARROWS_OP vecf difference(vecf a, vecf b) { return _mm512_sub_ps(a, b); }
+NARROWS_OP vecf as_floats(vec bits) { return _mm512_castsi512_ps(bits); }
 NARROWS_OP __mmask16 lanes_from(int k) { return static_cast<__mmask16>(0xFFFFU << k); }
 NARROWS_OP vecf chosen(__mmask16 mask, vecf a, vecf b) { return _mm512_mask_mov_ps(a, mask, b); }
 NARROWS_OP vec chosen(__mmask16 mask, vec a, vec b) { return _mm512_mask_mov_epi32(a, mask, b); }
@@ -93,23 +95,10 @@ NARROWS_OP vec transpose_pieces(vec v)
 NARROWS_OP vec in_order8(vec v) { return transpose_pieces(v); }
 NARROWS_OP vec in_order16(vec v) { return _mm512_maskz_permutexvar_epi64(0xFF, _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v); }
 
-template <bool Stream>
-struct values {
-  vecf scale;
-  vec zero;
-  NARROWS_OP explicit values(const affine& a) : scale(_mm512_set1_ps(a.scale)), zero(_mm512_set1_epi32(a.zero)) {}
-  template <int Part>
-  NARROWS_OP void put(float* to, vec codes) const
-  {
-    const vecf value = product(to_floats(difference(codes, zero)), scale);
-    if constexpr (Stream) _mm512_stream_ps(to + Part * floats, value);
-    else store_float(to + Part * floats, value);
-  }
-  NARROWS_OP void end() const
-  {
-    if constexpr (Stream) _mm_sfence();
-  }
-};
+NARROWS_OP void stream_float(float* to, vecf v) { _mm512_stream_ps(to, v); }
+NARROWS_OP vec unpack_low(vec a, vec b) { return _mm512_unpacklo_epi16(a, b); }
+NARROWS_OP vec unpack_high(vec a, vec b) { return _mm512_unpackhi_epi16(a, b); }
+#include <narrows/pack/kernel/x86_dequantize.hpp>
 
 /// Byte q of 32-bit element j is lane 16 q + j, so that shifts and masks yield lanes in order.
 NARROWS_OP vec in_lanes8(vec codes)
@@ -122,22 +111,26 @@ NARROWS_OP vec load16(const std::uint8_t* from)
 {
   return _mm512_maskz_permutexvar_epi64(0xFF, _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), load(from));
 }
-template <class Values>
+/// What lies in the 8 bits at bit S of each 32, raised; of it the low `Bits`.
+template <int S, int Bits>
+NARROWS_OP vecf raised_bytes(vec codes)
+{
+  constexpr std::int32_t mask = ((1 << Bits) - 1) << S;
+  return as_floats(_mm512_ternarylogic_epi32(codes, all_ints(mask), all_ints(std::bit_cast<std::int32_t>(raise<S>)), 0xEA));
+}
+/// Of each byte the low `Bits`, whatever is above them.
+template <int Bits, class Values>
 NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
-  const vec low = _mm512_set1_epi32(0xFF);
-  by.template put<0>(to, both(codes, low));
-  by.template put<1>(to, both(_mm512_maskz_srli_epi32(every, codes, 8), low));
-  by.template put<2>(to, both(_mm512_maskz_srli_epi32(every, codes, 16), low));
-  by.template put<3>(to, _mm512_maskz_srli_epi32(every, codes, 24));
-}
-template <class Values>
-NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
-{
-  by.template put<0>(to, _mm512_unpacklo_epi16(codes, zero()));
-  by.template put<1>(to, _mm512_unpackhi_epi16(codes, zero()));
+  constexpr int s = Values::second_byte;
+  const vec upper = _mm512_maskz_srli_epi32(every, codes, 16);
+  by.template put<0, 0>(to, raised_bytes<0, Bits>(codes));
+  by.template put<1, s>(to, raised_bytes<s, Bits>(s == 8 ? codes : _mm512_maskz_srli_epi32(every, codes, 8)));
+  by.template put<2, 0>(to, raised_bytes<0, Bits>(upper));
+  by.template put<3, s>(to, raised_bytes<s, Bits>(s == 8 ? upper : _mm512_maskz_srli_epi32(every, codes, 24)));
 }
 
+inline constexpr bool masks_fields = true;
 inline constexpr bool has_streams = true;
 using convert_avx512::conversions;
 #include <narrows/pack/kernel/body.hpp>

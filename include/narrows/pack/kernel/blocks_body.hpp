@@ -156,6 +156,7 @@ struct code_sink {
   row_places<code_t<Bits>> to;
   std::size_t lane;
   as_it_is by;
+  static constexpr bool masks = false;
   NARROWS_OP vec get(const std::uint8_t* from) const { return load(from); }
   template <int Row>
   NARROWS_OP void put(vec code) const
@@ -169,6 +170,7 @@ struct float_sink {
   row_places<float> to;
   std::size_t lane;
   const Values& by;
+  static constexpr bool masks = masks_fields && Bits <= 8;
   NARROWS_OP vec get(const std::uint8_t* from) const
   {
     if constexpr (Bits <= 8) return load8(from);
@@ -178,7 +180,7 @@ struct float_sink {
   NARROWS_OP void put(vec code) const
   {
     float* const x = to.template at<Row, lane_bits(Bits)>() + lane;
-    if constexpr (Bits <= 8) dequantize8(code, by, x);
+    if constexpr (Bits <= 8) dequantize8<Bits>(code, by, x);
     else dequantize16(code, by, x);
   }
 };
@@ -191,10 +193,10 @@ NARROWS_OP void unpack_row(const Sink& sink, const std::uint8_t* in, vec& word)
   constexpr int next = (Row * Bits / w + 1) * 64;
   if constexpr (s + Bits > w) {
     const vec following = sink.get(in + next);
-    sink.template put<Row>(join<w, s, Bits>(word, following));
+    sink.template put<Row>(join<w, s, Bits, !Sink::masks>(word, following));
     word = following;
   } else {
-    sink.template put<Row>(extract<w, s, Bits>(word));
+    sink.template put<Row>(extract<w, s, Bits, !Sink::masks>(word));
     if constexpr (s + Bits == w && Row + 1 < w) word = sink.get(in + next);
   }
 }

@@ -6,7 +6,8 @@
 // What the including file provides:
 //   vec, vec_bytes, zero()                         a register of bytes
 //   load, store                                    memory order
-//   insert, spill, extract, join                   <W, S, Bits>: move a field of Bits bits to and from bit S of words of W
+//   insert, spill, extract, join                   <W, S, Bits>: move a field of Bits bits to and from bit S of words of W; the
+//                                                  latter two, if a fourth argument is false, with anything above it
 //   vecf, load_float, smaller, larger, no_float    a register of floats
 //   note(seen, x)                                  makes `seen` NaN for good once x holds a NaN or infinity
 //   levels(quantizer), quantize8<Bits>, quantize16<Bits>   one vec of codes from 1 or 1/2 float per byte, in an order of its
@@ -15,7 +16,8 @@
 //                                                  a zero >= 0, at 9 to 15 bits at most 32767
 //   in_order8, in_order16                          undo that order
 //   values<Stream>(affine), load8, load16          load words in the order that the next two undo
-//   dequantize8, dequantize16                      floats in memory order, by values or lane_values
+//   dequantize8<Bits>, dequantize16                floats in memory order, by values or lane_values; with masks_fields the
+//                                                  former takes fields that have anything above them
 //   what groups_body.hpp names                     for values of several scales
 //   has_streams                                    whether values<true> writes whole lines, around the caches
 //   conversions                                    of 16-bit floats, a base of `kernels`

@@ -93,7 +93,7 @@ NARROWS_OP std::size_t expand_values(
   __mmask64 set;
   for (; i + 64 <= n; i += 64) {
     std::memcpy(&set, mask + i / 8, 8);
-    avx512::dequantize8(avx512::in_lanes8(expand_64<More>(set, rest + count)), by, out + i);
+    avx512::dequantize8<8>(avx512::in_lanes8(expand_64<More>(set, rest + count)), by, out + i);
     count += count_of(set);
   }
   if (i == n) return count;
@@ -101,7 +101,7 @@ NARROWS_OP std::size_t expand_values(
   std::memcpy(&set, mask + i / 8, (n - i + 7) / 8);
   set &= first_of_64(n - i);
   float last[64];
-  avx512::dequantize8(avx512::in_lanes8(expand_64<More>(set, rest + count)), avx512::values<false>(a), last);
+  avx512::dequantize8<8>(avx512::in_lanes8(expand_64<More>(set, rest + count)), avx512::values<false>(a), last);
   std::memcpy(out + i, last, (n - i) * sizeof(float));
   return count + count_of(set);
 }

@@ -4,9 +4,17 @@
 // Values of several scales, in groups of any length: registers of values are filled in order, and one in which a group ends gets
 // its scales lane by lane. Needs, beside what body.hpp names: floats (in a register), veci and vecw (registers of ints and of
 // words), all_floats, all_ints, words_of(veci, veci), narrowed as values are, lanes_from(k), a mask of the lanes from k on,
-// chosen(mask, a, b), b where the mask says so, and lane_levels<HasZero>, lane_values<HasZero>, with `scale` and `zero` for each
-// register behind one register of codes, `zero16` for two of them.
+// chosen(mask, a, b), b where the mask says so, raised_zero(zero), the bits of a float, as_floats(bits), and lane_levels<HasZero>,
+// lane_values<HasZero>, with `scale` and `zero` for each register behind one register of codes, the former with `zero16` for two.
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
+
+/// A zero, for rounded values to get, or a raised one, for raised codes to be rid of.
+template <bool Inverse>
+NARROWS_OP auto all_zeros(std::int32_t zero)
+{
+  if constexpr (Inverse) return all_ints(zero);
+  else return as_floats(all_ints(raised_zero(zero)));
+}
 
 /// Scales of register after register.
 template <bool Inverse, bool HasZero>
@@ -27,27 +35,28 @@ public:
     constexpr std::size_t values = sizeof...(Register) * floats;
     if (left_ < values) {
       (next(by.scale[Register], by.zero[Register]), ...);
-      if constexpr (HasZero) ((by.zero16[Register / 2] = words_of(by.zero[Register / 2 * 2], by.zero[Register / 2 * 2 + 1])), ...);
+      if constexpr (HasZero && Inverse)
+        ((by.zero16[Register / 2] = words_of(by.zero[Register / 2 * 2], by.zero[Register / 2 * 2 + 1])), ...);
       return;
     }
     ((by.scale[Register] = scale_), ...);
-    if constexpr (HasZero) ((by.zero[Register] = zero_, by.zero16[Register / 2] = zero16_), ...);
+    if constexpr (HasZero) ((by.zero[Register] = zero_), ...);
+    if constexpr (HasZero && Inverse) ((by.zero16[Register / 2] = zero16_), ...);
     left_ -= values;
   }
 
 private:
   static constexpr std::size_t longest = ~std::size_t{0} / 2;
+  using zeros = decltype(all_zeros<Inverse>(0));
 
   NARROWS_OP void take_group()
   {
     const affine& a = of_.scales[group_];
     scale_ = all_floats(Inverse ? 1.0F / a.scale : a.scale);
-    if constexpr (HasZero) {
-      zero_ = all_ints(a.zero);
-      zero16_ = words_of(zero_, zero_);
-    }
+    if constexpr (HasZero) zero_ = all_zeros<Inverse>(a.zero);
+    if constexpr (HasZero && Inverse) zero16_ = words_of(zero_, zero_);
   }
-  NARROWS_OP void next(vecf& scale, veci& zero)
+  NARROWS_OP void next(vecf& scale, zeros& zero)
   {
     scale = scale_;
     if constexpr (HasZero) zero = zero_;
@@ -66,7 +75,7 @@ private:
   std::size_t group_;
   std::size_t left_;   // values of the group, from the next register's first lane on
   vecf scale_;
-  veci zero_;
+  zeros zero_;
   vecw zero16_;
 };
 
@@ -122,7 +131,7 @@ template <class Code, class Values>
 NARROWS_OP void dequantize_vec(const Code* codes, const Values& by, float* out)
 {
   const auto* const from = reinterpret_cast<const std::uint8_t*>(codes);
-  if constexpr (sizeof(Code) == 1) dequantize8(load8(from), by, out);
+  if constexpr (sizeof(Code) == 1) dequantize8<8>(load8(from), by, out);
   else dequantize16(load16(from), by, out);
 }
 

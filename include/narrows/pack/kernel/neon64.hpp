@@ -10,6 +10,8 @@
 #if defined(__AARCH64EL__)
 
 #include <arm_neon.h>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
 // NEON is part of every AArch64 CPU: no target attribute is needed.
@@ -56,7 +58,7 @@ NARROWS_OP vec spill(vec code)
 {
   return shift_right<W, W - S>(code);
 }
-template <int W, int S, int Bits>
+template <int W, int S, int Bits, bool Masked>
 NARROWS_OP vec extract(vec word)
 {
   if constexpr (Bits == W) return word;
@@ -67,7 +69,7 @@ NARROWS_OP vec extract(vec word)
     else return vandq_u8(moved, mask_of<W>((1U << Bits) - 1));
   }
 }
-template <int W, int S, int Bits>
+template <int W, int S, int Bits, bool Masked>
 NARROWS_OP vec join(vec word, vec following)
 {
   return vandq_u8(insert<W, W - S, Bits>(shift_right<W, S>(word), following), mask_of<W>((1U << Bits) - 1));
@@ -78,6 +80,7 @@ NARROWS_OP void store_float(float* to, vecf v) { vst1q_f32(to, v); }
 NARROWS_OP vecf no_float() { return vdupq_n_f32(0); }
 NARROWS_OP vecf all_floats(float f) { return vdupq_n_f32(f); }
 NARROWS_OP veci all_ints(int i) { return vdupq_n_s32(i); }
+NARROWS_OP vecf as_floats(veci bits) { return vreinterpretq_f32_s32(bits); }
 NARROWS_OP vecw words_of(veci a, veci b) { return vmovn_high_s32(vmovn_s32(a), b); }
 NARROWS_OP uint32x4_t lanes_from(int k)
 {
@@ -221,29 +224,19 @@ NARROWS_OP vec quantize16(const float* x, const Levels& by)
 NARROWS_OP vec in_order8(vec v) { return v; }
 NARROWS_OP vec in_order16(vec v) { return v; }
 
+/// Code k in the low bits of the float 1.5 * 2^23 makes 1.5 * 2^23 + k, a raised code, from which a raised zero is taken away, both
+/// exactly: a quarter of the time of a conversion, for which a Neoverse N1 has one of its two pipes, at half the rate.
+inline constexpr float raise = 0x1.8p23F;
+constexpr std::int32_t raised_zero(std::int32_t zero) { return std::bit_cast<std::int32_t>(raise) + zero; }
+
 template <bool Stream>
 struct values {
-  vecf scale;
-  int32x4_t zero32;
-  int16x8_t zero16;
-  NARROWS_OP explicit values(const affine& a)
-    : scale(vdupq_n_f32(a.scale)), zero32(vdupq_n_s32(a.zero)), zero16(vdupq_n_s16(static_cast<std::int16_t>(a.zero)))
-  {
-  }
+  vecf scale, zero;
+  NARROWS_OP explicit values(const affine& a) : scale(vdupq_n_f32(a.scale)), zero(as_floats(all_ints(raised_zero(a.zero)))) {}
   template <int Part>
-  NARROWS_OP int16x8_t less_zero(int16x8_t words) const
+  NARROWS_OP void put(float* to, vecf raised) const
   {
-    return vsubq_s16(words, zero16);
-  }
-  template <int Part>
-  NARROWS_OP int32x4_t less_zero(int32x4_t steps) const
-  {
-    return vsubq_s32(steps, zero32);
-  }
-  template <int Part>
-  NARROWS_OP void put(float* to, int32x4_t steps) const
-  {
-    vst1q_f32(to + 4 * Part, vmulq_f32(vcvtq_f32_s32(steps), scale));
+    vst1q_f32(to + 4 * Part, vmulq_f32(vsubq_f32(raised, zero), scale));
   }
   NARROWS_OP void end() const {}
 };
@@ -252,49 +245,38 @@ struct values {
 template <bool HasZero>
 struct lane_values {
   vecf scale[4];
-  int32x4_t zero[4];
-  int16x8_t zero16[2];
+  vecf zero[4];   // raised ones
 
   template <int Part>
-  NARROWS_OP int16x8_t less_zero(int16x8_t words) const
+  NARROWS_OP void put(float* to, vecf raised) const
   {
-    if constexpr (HasZero) return vsubq_s16(words, zero16[Part / 2]);
-    else return words;
-  }
-  template <int Part>
-  NARROWS_OP int32x4_t less_zero(int32x4_t steps) const
-  {
-    if constexpr (HasZero) return vsubq_s32(steps, zero[Part]);
-    else return steps;
-  }
-  template <int Part>
-  NARROWS_OP void put(float* to, int32x4_t steps) const
-  {
-    vst1q_f32(to + 4 * Part, vmulq_f32(vcvtq_f32_s32(steps), scale[Part]));
+    vst1q_f32(to + 4 * Part, vmulq_f32(vsubq_f32(raised, HasZero ? zero[Part] : all_floats(raise)), scale[Part]));
   }
 };
 
 NARROWS_OP vec load8(const std::uint8_t* from) { return load(from); }
 NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
+/// Interleaved with the upper halves of raised codes, words are widened and raised in one.
+template <int First, class Values>
+NARROWS_OP void dequantize_words(uint16x8_t words, const Values& by, float* to)
+{
+  const uint16x8_t upper = vdupq_n_u16(raised_zero(0) >> 16);
+  by.template put<First>(to, vreinterpretq_f32_u16(vzip1q_u16(words, upper)));
+  by.template put<First + 1>(to, vreinterpretq_f32_u16(vzip2q_u16(words, upper)));
+}
 template <class Values>
 NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
 {
-  const uint16x8_t words = vreinterpretq_u16_u8(codes);
-  by.template put<0>(to, by.template less_zero<0>(vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)))));
-  by.template put<1>(to, by.template less_zero<1>(vreinterpretq_s32_u32(vmovl_high_u16(words))));
+  dequantize_words<0>(vreinterpretq_u16_u8(codes), by, to);
 }
-/// A byte less a zero of at most 32000 either way fits 16 bits: half the subtractions.
-template <class Values>
+template <int Bits, class Values>
 NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
-  const int16x8_t low = by.template less_zero<0>(vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(codes))));
-  const int16x8_t high = by.template less_zero<2>(vreinterpretq_s16_u16(vmovl_high_u8(codes)));
-  by.template put<0>(to, vmovl_s16(vget_low_s16(low)));
-  by.template put<1>(to, vmovl_high_s16(low));
-  by.template put<2>(to, vmovl_s16(vget_low_s16(high)));
-  by.template put<3>(to, vmovl_high_s16(high));
+  dequantize_words<0>(vreinterpretq_u16_u8(vzip1q_u8(codes, zero())), by, to);
+  dequantize_words<2>(vreinterpretq_u16_u8(vzip2q_u8(codes, zero())), by, to);
 }
 
+inline constexpr bool masks_fields = false;
 inline constexpr bool has_streams = false;
 using convert_neon64::conversions;
 #include <narrows/pack/kernel/body.hpp>

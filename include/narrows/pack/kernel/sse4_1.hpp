@@ -10,6 +10,8 @@
 
 #if defined(__x86_64__)
 
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
 #define NARROWS_TARGET [[gnu::target("sse4.1")]]
@@ -33,6 +35,7 @@ NARROWS_OP vec all_words(short s) { return _mm_set1_epi16(s); }
 NARROWS_OP vec both(vec a, vec b) { return _mm_and_si128(a, b); }
 NARROWS_OP vec either(vec a, vec b) { return _mm_or_si128(a, b); }
 NARROWS_OP vec either_masked(vec a, vec b, vec mask) { return either(a, both(b, mask)); }
+NARROWS_OP vec selected(vec mask, vec a, vec b) { return either(both(a, mask), _mm_andnot_si128(mask, b)); }
 template <int S>
 NARROWS_OP vec shift_left(vec v)
 {
@@ -69,8 +72,8 @@ NARROWS_OP vec smaller_words(vec a, vec b) { return _mm_min_epi16(a, b); }
 NARROWS_OP vec larger_words(vec a, vec b) { return _mm_max_epi16(a, b); }
 NARROWS_OP bool all_ordered(vecf v) { return _mm_movemask_ps(_mm_cmpord_ps(v, v)) == 0xF; }
 #include <narrows/pack/kernel/x86_quantize.hpp>
-NARROWS_OP vec difference(vec a, vec b) { return _mm_sub_epi32(a, b); }
-NARROWS_OP vecf to_floats(vec ints) { return _mm_cvtepi32_ps(ints); }
+NARROWS_OP vecf difference(vecf a, vecf b) { return _mm_sub_ps(a, b); }
+NARROWS_OP vecf as_floats(vec bits) { return _mm_castsi128_ps(bits); }
 NARROWS_OP vec lanes_from(int k) { return _mm_cmpgt_epi32(_mm_setr_epi32(0, 1, 2, 3), all_ints(k - 1)); }
 NARROWS_OP vecf chosen(vec mask, vecf a, vecf b) { return _mm_blendv_ps(a, b, _mm_castsi128_ps(mask)); }
 NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm_blendv_epi8(a, b, mask); }
@@ -79,41 +82,26 @@ NARROWS_OP vec chosen(vec mask, vec a, vec b) { return _mm_blendv_epi8(a, b, mas
 NARROWS_OP vec in_order8(vec v) { return v; }
 NARROWS_OP vec in_order16(vec v) { return v; }
 
-template <bool Stream>
-struct values {
-  vecf scale;
-  vec zero;
-  NARROWS_OP explicit values(const affine& a) : scale(_mm_set1_ps(a.scale)), zero(_mm_set1_epi32(a.zero)) {}
-  template <int Part>
-  NARROWS_OP void put(float* to, vec codes) const
-  {
-    store_float(to + Part * floats, product(to_floats(difference(codes, zero)), scale));
-  }
-  NARROWS_OP void end() const {}
-};
+NARROWS_OP void stream_float(float* to, vecf v) { _mm_stream_ps(to, v); }
+NARROWS_OP vec unpack_low(vec a, vec b) { return _mm_unpacklo_epi16(a, b); }
+NARROWS_OP vec unpack_high(vec a, vec b) { return _mm_unpackhi_epi16(a, b); }
+#include <narrows/pack/kernel/x86_dequantize.hpp>
 
-/// Byte q of 32-bit element j is lane 4 q + j, so that shifts and masks yield lanes in order.
+/// The even bytes are the first 8 lanes, the odd ones the others.
 NARROWS_OP vec load8(const std::uint8_t* from)
 {
-  return _mm_shuffle_epi8(load(from), _mm_setr_epi32(0x0C080400, 0x0D090501, 0x0E0A0602, 0x0F0B0703));
+  const vec v = load(from);
+  return _mm_unpacklo_epi8(v, _mm_unpackhi_epi64(v, v));
 }
 NARROWS_OP vec load16(const std::uint8_t* from) { return load(from); }
-template <class Values>
+template <int Bits, class Values>
 NARROWS_OP void dequantize8(vec codes, const Values& by, float* to)
 {
-  const vec low = _mm_set1_epi32(0xFF);
-  by.template put<0>(to, both(codes, low));
-  by.template put<1>(to, both(_mm_srli_epi32(codes, 8), low));
-  by.template put<2>(to, both(_mm_srli_epi32(codes, 16), low));
-  by.template put<3>(to, _mm_srli_epi32(codes, 24));
-}
-template <class Values>
-NARROWS_OP void dequantize16(vec codes, const Values& by, float* to)
-{
-  by.template put<0>(to, _mm_unpacklo_epi16(codes, zero()));
-  by.template put<1>(to, _mm_unpackhi_epi16(codes, zero()));
+  dequantize_words<0>(both(codes, all_words(0xFF)), by, to);
+  dequantize_words<2>(shift_right<8>(codes), by, to);
 }
 
+inline constexpr bool masks_fields = false;
 inline constexpr bool has_streams = false;   // its rows of 16-bit codes are half a cache line
 using scalar::conversions;
 #include <narrows/pack/kernel/body.hpp>

@@ -3,7 +3,7 @@
 //
 // x86 has no shifts of bytes, so fields of 8-bit words move in 16-bit lanes and a mask removes what came over from the
 // neighbouring byte. Needs shift_left<S>, shift_right<S> (16-bit lanes), both(a, b), either(a, b),
-// either_masked(a, b, mask) = a | (b & mask), all_bytes, all_words, from_memory.
+// either_masked(a, b, mask) = a | (b & mask), selected(mask, a, b) = (a & mask) | (b & ~mask), all_bytes, all_words, from_memory.
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
 
 /// Mask in each word of W bits: for one that all rows of a block use, and that so stays in a register.
@@ -46,28 +46,26 @@ NARROWS_OP vec spill(vec code)
   else return moved;
 }
 
-/// The field at bit S of a word.
-template <int W, int S, int Bits>
+/// The field at bit S of a word; not `Masked`, with anything above it.
+template <int W, int S, int Bits, bool Masked>
 NARROWS_OP vec extract(vec word)
 {
-  if constexpr (Bits == W) return word;
-  else {
-    vec moved = word;
-    if constexpr (S > 0) moved = shift_right<S>(word);
-    if constexpr (W == 16 && S + Bits == 16) return moved;
-    else return both(moved, mask_of<W, (1U << Bits) - 1>());
-  }
+  vec moved = word;
+  if constexpr (S > 0) moved = shift_right<S>(word);
+  if constexpr (!Masked || Bits == W || (W == 16 && S + Bits == 16)) return moved;
+  else return both(moved, mask_of<W, (1U << Bits) - 1>());
 }
 
-/// The field whose low bits end `word` and whose high bits begin `following`.
-template <int W, int S, int Bits>
+/// The field whose low bits end `word` and whose high bits begin `following`; as `extract`.
+template <int W, int S, int Bits, bool Masked>
 NARROWS_OP vec join(vec word, vec following)
 {
   const vec low = shift_right<S>(word);
   const vec high = shift_left<W - S>(following);
   constexpr unsigned all = (1U << Bits) - 1;
   constexpr unsigned first = (1U << (W - S)) - 1;
-  if constexpr (W == 8) return either_masked(both(low, row_mask<8, first>()), high, row_mask<8, all & ~first>());
+  if constexpr (!Masked && W == 8) return selected(row_mask<8, first>(), low, high);
+  else if constexpr (W == 8) return either_masked(both(low, row_mask<8, first>()), high, row_mask<8, all & ~first>());
   else return both(either(low, high), mask_of<16, all>());
 }
 

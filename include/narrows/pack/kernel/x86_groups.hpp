@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // No include guard: text shared by the x86 kernels, included inside their namespaces (see body.hpp). By itself empty.
 //
-// Levels of which each lane has its own: what quick_levels and values are for one scale. groups_body.hpp fills them in, for the
-// registers that one register of codes comes from or goes to. Needs, beside what x86_quantize.hpp names: difference (of ints),
-// to_floats (of ints).
+// Levels of which each lane has its own: what quick_levels are for one scale. groups_body.hpp fills them in, for the registers
+// that one register of codes comes from.
 #if defined(NARROWS_TARGET) && defined(NARROWS_OP)
 
 using veci = vec;
@@ -37,20 +36,6 @@ struct lane_levels {
   {
     if constexpr (HasZero) return saturated_sum(words, zero16[Part / 2]);
     else return words;
-  }
-};
-
-template <bool HasZero>
-struct lane_values {
-  vecf scale[4];
-  vec zero[4];
-  vec zero16[2];
-
-  template <int Part>
-  NARROWS_OP void put(float* to, vec codes) const
-  {
-    if constexpr (HasZero) codes = difference(codes, zero[Part]);
-    store_float(to + Part * floats, product(to_floats(codes), scale[Part]));
   }
 };
 
