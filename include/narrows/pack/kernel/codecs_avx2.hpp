@@ -61,6 +61,10 @@ NARROWS_TARGET inline std::size_t count_ones(const std::uint8_t* bytes, std::siz
 {
   std::size_t ones = 0;
   std::size_t i = 0;
+  // Four in a round, of which CPUs count up to four per cycle.
+  for (; i + 32 <= n; i += 32)
+    ones += count(scalar::load_word(bytes + i)) + count(scalar::load_word(bytes + i + 8)) + count(scalar::load_word(bytes + i + 16)) +
+            count(scalar::load_word(bytes + i + 24));
   for (; i + 8 <= n; i += 8) ones += count(scalar::load_word(bytes + i));
   for (; i < n; ++i) ones += count(bytes[i]);
   return ones;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/codecs_avx2.hpp>
+#include <narrows/pack/kernel/compress_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/fused_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
 #include <narrows/pack/kernel/rans_avx512_vbmi.hpp>
@@ -29,7 +30,7 @@ NARROWS_TARGET inline std::size_t compress_u8(const std::uint8_t* codes, std::si
     const __m512i v = _mm512_loadu_si512(codes + i);
     const __mmask64 set = _mm512_test_epi8_mask(v, v);
     std::memcpy(mask + i / 8, &set, 8);
-    _mm512_storeu_si512(nonzero + count, _mm512_maskz_compress_epi8(set, v));
+    _mm512_storeu_si512(nonzero + count, compressed8(set, v));
     count += static_cast<std::size_t>(_mm_popcnt_u64(set));
   }
   return count + scalar::compress(codes + i, n - i, mask + i / 8, nonzero + count);
@@ -44,7 +45,7 @@ NARROWS_TARGET inline std::size_t compress_u16(const std::uint16_t* codes, std::
     const __m512i v = _mm512_loadu_si512(codes + i);
     const __mmask32 set = _mm512_test_epi16_mask(v, v);
     std::memcpy(mask + i / 8, &set, 4);
-    _mm512_storeu_si512(nonzero + count, _mm512_maskz_compress_epi16(set, v));
+    _mm512_storeu_si512(nonzero + count, compressed16(set, v));
     count += static_cast<std::size_t>(_mm_popcnt_u32(set));
   }
   return count + scalar::compress(codes + i, n - i, mask + i / 8, nonzero + count);
@@ -58,7 +59,7 @@ NARROWS_TARGET inline std::size_t expand_u8(const std::uint8_t* mask, std::size_
   for (; i + 64 <= n; i += 64) {
     __mmask64 set;
     std::memcpy(&set, mask + i / 8, 8);
-    _mm512_storeu_si512(codes + i, _mm512_maskz_expand_epi8(set, _mm512_loadu_si512(nonzero + count)));
+    _mm512_storeu_si512(codes + i, expanded8(set, _mm512_loadu_si512(nonzero + count)));
     count += static_cast<std::size_t>(_mm_popcnt_u64(set));
   }
   return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);
@@ -72,7 +73,7 @@ NARROWS_TARGET inline std::size_t expand_u16(const std::uint8_t* mask, std::size
   for (; i + 32 <= n; i += 32) {
     __mmask32 set;
     std::memcpy(&set, mask + i / 8, 4);
-    _mm512_storeu_si512(codes + i, _mm512_maskz_expand_epi16(set, _mm512_loadu_si512(nonzero + count)));
+    _mm512_storeu_si512(codes + i, expanded16(set, _mm512_loadu_si512(nonzero + count)));
     count += static_cast<std::size_t>(_mm_popcnt_u32(set));
   }
   return count + scalar::expand(mask + i / 8, n - i, nonzero + count, codes + i);

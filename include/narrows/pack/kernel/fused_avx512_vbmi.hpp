@@ -2,6 +2,7 @@
 #pragma once
 
 #include <narrows/pack/kernel/avx512.hpp>
+#include <narrows/pack/kernel/compress_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/fetch_ahead.hpp>
 #include <narrows/pack/kernel/invalid_flag.hpp>
 #include <narrows/pack/kernel/target.hpp>
@@ -31,7 +32,7 @@ NARROWS_OP std::size_t compress_64(const float* x, __mmask64 there, Levels& by, 
   const __m512i codes = avx512::transpose_pieces(avx512::quantize8<any_width>(x, by));
   set = _mm512_mask_test_epi8_mask(there, codes, codes);
   const __m512i less = Less == 0 ? codes : _mm512_sub_epi8(codes, _mm512_set1_epi8(Less));
-  _mm512_storeu_si512(rest, _mm512_maskz_compress_epi8(set, less));
+  _mm512_storeu_si512(rest, compressed8(set, less));
   return count_of(set);
 }
 
@@ -80,7 +81,7 @@ template <int More>
 NARROWS_OP __m512i expand_64(__mmask64 set, const std::uint8_t* rest)
 {
   const __m512i v = _mm512_loadu_si512(rest);
-  return _mm512_maskz_expand_epi8(set, More == 0 ? v : _mm512_add_epi8(v, _mm512_set1_epi8(More)));
+  return expanded8(set, More == 0 ? v : _mm512_add_epi8(v, _mm512_set1_epi8(More)));
 }
 
 template <int More, bool Stream>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <narrows/pack/kernel/compress_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/rans_scalar.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
@@ -145,7 +146,7 @@ struct rans_encoder {
   {
     const __m512i f = frequency(place);
     const __mmask64 full = Whole ? _mm512_cmpge_epu8_mask(high, f) : _mm512_mask_cmpge_epu8_mask(active, high, f);
-    _mm512_storeu_si512(out, _mm512_maskz_compress_epi8(full, low));
+    _mm512_storeu_si512(out, compressed8(full, low));
     const words x = join_bytes(_mm512_mask_mov_epi8(low, full, high), _mm512_maskz_mov_epi8(~full, high));
     const words by = widen(f);
     const words reciprocal = join_bytes(reciprocal_low(place), reciprocal_high(place));

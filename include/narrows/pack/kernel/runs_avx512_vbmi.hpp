@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <narrows/pack/kernel/codecs_avx2.hpp>
+#include <narrows/pack/kernel/compress_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/fused_avx512_vbmi.hpp>
 #include <narrows/pack/kernel/runs_block.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
@@ -32,7 +34,7 @@ struct runs_steps {
   {
     const __mmask64 set = _mm512_mask_test_epi8_mask(there, v, v);
     std::memcpy(mask, &set, 8);
-    _mm512_storeu_si512(rest, _mm512_maskz_compress_epi8(set, _mm512_sub_epi8(v, ones())));
+    _mm512_storeu_si512(rest, compressed8(set, _mm512_sub_epi8(v, ones())));
     return count(set);
   }
   NARROWS_TARGET static std::size_t split(
@@ -56,7 +58,7 @@ struct runs_steps {
         const __m512i v = _mm512_loadu_si512(codes + i + 32 * half);
         const __mmask32 set = _mm512_mask_test_epi16_mask(static_cast<__mmask32>(there >> (32 * half)), v, v);
         both |= static_cast<std::uint64_t>(set) << (32 * half);
-        _mm512_storeu_si512(rest + kept, _mm512_maskz_compress_epi16(set, _mm512_sub_epi16(v, one)));
+        _mm512_storeu_si512(rest + kept, compressed16(set, _mm512_sub_epi16(v, one)));
         kept += count(set);
       }
       std::memcpy(mask + i / 8, &both, 8);
@@ -143,7 +145,7 @@ struct runs_steps {
     for (std::size_t i = 0; i < n; i += 512) {
       const __m512i v = chosen == 1 ? by_changes[i / 512] : _mm512_loadu_si512(mask + i / 8);
       const std::uint64_t set = kept[chosen][i / 512];
-      _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(set, v));
+      _mm512_storeu_si512(to, compressed8(set, v));
       to += count(set);
     }
     std::memcpy(out, kept[chosen], which);
@@ -204,7 +206,7 @@ struct runs_steps {
       std::uint64_t top = 0;  // the last bit so far
       for (std::size_t i = 0; i < n; i += 512) {
         const __mmask64 set = bits_at(in + i / 64) & first(whole - i / 8);
-        __m512i m = _mm512_maskz_expand_epi8(set, _mm512_loadu_si512(from));
+        __m512i m = expanded8(set, _mm512_loadu_si512(from));
         from += count(set);
         if (form == static_cast<unsigned>(mask_form::changes)) {
           if (n - i < 512 && _mm512_test_epi64_mask(m, _mm512_maskz_andnot_epi64(0xFF, mask_bits(n - i), m)) != 0) return false;
@@ -234,9 +236,7 @@ struct runs_steps {
 
   NARROWS_TARGET static std::size_t count_ones(const std::uint8_t* mask, std::size_t n) noexcept
   {
-    std::size_t set = 0;
-    for (std::size_t i = 0; i < n; i += 64) set += count(bits_at(mask + i / 8));
-    return set;
+    return avx2::count_ones(mask, (n + 63) / 64 * 8);
   }
 
   NARROWS_OP static __m512i take_planes_64(const std::uint8_t* in, std::size_t bytes, int planes, __m512i base)
@@ -295,7 +295,7 @@ struct runs_steps {
   {
     for (std::size_t i = 0; i < n; i += 64) {
       const __mmask64 set = bits_at(mask + i / 8);
-      _mm512_storeu_si512(values + i, _mm512_maskz_expand_epi8(set, _mm512_add_epi8(_mm512_loadu_si512(rest), ones())));
+      _mm512_storeu_si512(values + i, expanded8(set, _mm512_add_epi8(_mm512_loadu_si512(rest), ones())));
       rest += count(set);
     }
   }
@@ -305,7 +305,7 @@ struct runs_steps {
     for (std::size_t i = 0; i < n; i += 32) {
       std::uint32_t set;
       std::memcpy(&set, mask + i / 8, 4);
-      _mm512_storeu_si512(values + i, _mm512_maskz_expand_epi16(set, _mm512_add_epi16(_mm512_loadu_si512(rest), one)));
+      _mm512_storeu_si512(values + i, expanded16(set, _mm512_add_epi16(_mm512_loadu_si512(rest), one)));
       rest += count(set);
     }
   }
