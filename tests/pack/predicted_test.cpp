@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <narrows/core/tensor.hpp>
+#include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/reference_rans.hpp>
 
 #include "support/guarded.hpp"
@@ -26,8 +27,8 @@ using bytes = aligned_vector<std::uint8_t>;
 constexpr picture_extents picture_shapes[] = {{1, 1, 1}, {1, 1, 3}, {1, 37, 1}, {53, 1, 1}, {1, 64, 3}, {65, 1, 4}, {2, 2, 3}, {7, 5, 2}, {31, 33, 3}, {33, 31, 4}, {28, 28, 1},
   {3, 1031, 1}, {40, 513, 1}, {61, 67, 3}, {224, 223, 3}};
 
-enum class picture_kind { random, constant, ramp, smooth, extremes };
-constexpr picture_kind picture_kinds[] = {picture_kind::random, picture_kind::constant, picture_kind::ramp, picture_kind::smooth, picture_kind::extremes};
+enum class picture_kind { random, constant, black, white, ramp, smooth, extremes };
+constexpr picture_kind picture_kinds[] = {picture_kind::random, picture_kind::constant, picture_kind::black, picture_kind::white, picture_kind::ramp, picture_kind::smooth, picture_kind::extremes};
 
 bytes some_pixels(const picture_extents& of, picture_kind k, test::random_source& source)
 {
@@ -37,6 +38,8 @@ bytes some_pixels(const picture_extents& of, picture_kind k, test::random_source
     const auto noise = static_cast<std::size_t>(source.below(256));
     std::size_t v = noise;
     if (k == picture_kind::constant) v = 201;
+    if (k == picture_kind::black) v = 0;
+    if (k == picture_kind::white) v = 255;
     if (k == picture_kind::ramp) v = 3 * x + 2 * y + 40 * c;   // runs over 255 here and there
     if (k == picture_kind::smooth) v = 90 + 20 * c + (2 * x + 3 * y) / 8 % 100 + noise % 3;
     if (k == picture_kind::extremes) v = noise < 128 ? 0 : 255;
@@ -118,6 +121,73 @@ TEST(Predicted, StreamsAreThoseOfTheDefinitionAndComeBack)
         ASSERT_EQ(bytes(back.data(), back.data() + pixels.size()), pixels) << picture_name(of, k);
       }
     }
+}
+
+/// Each step of each kernel set on memory that ends, or starts, where it may be touched.
+TEST(Predicted, EveryKernelHasTheBytesOfTheScalarOne)
+{
+  test::random_source source(test::seed);
+  const kernel_set& plain = *find_kernels("scalar");
+  using bytes_here = guarded<std::uint8_t>;
+  for (const std::size_t height : {1, 2, 5})
+    for (const std::size_t width : {1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 97, 224})
+      for (const std::size_t channels : {1, 2, 3, 4})
+        for (const picture_kind k : picture_kinds) {
+          const picture_extents of{height, width, channels};
+          const auto pixels = some_pixels(of, k, source);
+          const std::size_t n = pixels.size(), plane = height * width;
+          bytes codes(n), classes(n);
+          plain.split_planes[channels - 1](pixels.data(), plane, codes.data());
+          const bytes values = codes;
+          for (std::size_t c = 0; c < channels; ++c) plain.predict_plane(codes.data() + c * plane, height, width);
+          ASSERT_EQ(codes, reference_codes(pixels, of)) << picture_name(of, k);
+          plain.classes_of(codes.data(), n, classes.data());
+          const std::size_t bits = plain.rest_bits(codes.data(), n), room = (bits + 7) / 8;
+          ASSERT_EQ(plain.rest_bits_of_classes(classes.data(), n), bits);
+          bytes rest(room);
+          plain.write_rest(codes.data(), n, rest.data(), room);
+          for (const auto* const set : available_kernels())
+            for (const auto edge : {bytes_here::edge::end, bytes_here::edge::start}) {
+              SCOPED_TRACE(std::string(set->name) + " " + picture_name(of, k));
+              const auto same = [](const bytes_here& got, const bytes& as) { return std::equal(as.begin(), as.end(), got.values().begin(), got.values().end()); };
+              const bytes_here given(std::span<const std::uint8_t>(pixels), edge), made(n, edge), of_codes(n, edge), bits_out(room, edge), back(n, edge);
+              set->split_planes[channels - 1](given.data(), plane, made.data());
+              ASSERT_TRUE(same(made, values));
+              for (std::size_t c = 0; c < channels; ++c) set->predict_plane(made.data() + c * plane, height, width);
+              ASSERT_TRUE(same(made, codes));
+              set->classes_of(made.data(), n, of_codes.data());
+              ASSERT_TRUE(same(of_codes, classes));
+              ASSERT_EQ(set->rest_bits(made.data(), n), bits);
+              ASSERT_EQ(set->rest_bits_of_classes(of_codes.data(), n), bits);
+              set->write_rest(made.data(), n, bits_out.data(), room);
+              ASSERT_TRUE(same(bits_out, rest));
+              set->read_rest(bits_out.data(), room, 0, of_codes.data(), n, back.data());
+              ASSERT_TRUE(same(back, codes));
+            }
+        }
+}
+
+/// All 256 codes, at every place of a register, and streams that start within a byte.
+TEST(Predicted, EveryKernelKnowsEveryCode)
+{
+  const kernel_set& plain = *find_kernels("scalar");
+  bytes codes(256 * 33), classes(codes.size());
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i % 33 == 0 ? i / 33 : (i * 7 + i / 256) % 256);
+  plain.classes_of(codes.data(), codes.size(), classes.data());
+  bytes rest((plain.rest_bits(codes.data(), codes.size()) + 7) / 8);
+  plain.write_rest(codes.data(), codes.size(), rest.data(), rest.size());
+  for (const auto* const set : available_kernels()) {
+    SCOPED_TRACE(set->name);
+    bytes made(codes.size());
+    set->classes_of(codes.data(), codes.size(), made.data());
+    EXPECT_EQ(made, classes);
+    for (std::size_t first = 0; first < 100; ++first) {
+      const std::size_t before = plain.rest_bits(codes.data(), first), n = codes.size() - first;
+      bytes back(n);
+      set->read_rest(rest.data(), rest.size(), before, classes.data() + first, n, back.data());
+      ASSERT_TRUE(std::equal(back.begin(), back.end(), codes.begin() + static_cast<std::ptrdiff_t>(first))) << first;
+    }
+  }
 }
 
 TEST(Predicted, SmoothPicturesBecomeLessThanHalf)

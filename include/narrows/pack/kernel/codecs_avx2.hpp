@@ -5,6 +5,7 @@
 #include <narrows/pack/kernel/codecs_scalar.hpp>
 #include <narrows/pack/kernel/compress_table.hpp>
 #include <narrows/pack/kernel/kernel_set.hpp>
+#include <narrows/pack/kernel/predicted_avx2.hpp>
 #include <narrows/pack/kernel/target.hpp>
 #include <narrows/pack/kernel/x86_intrinsics.hpp>
 
@@ -16,7 +17,7 @@
 #define NARROWS_TARGET [[gnu::target("avx2,fma,popcnt")]]
 #define NARROWS_OP [[gnu::target("avx2,fma,popcnt"), gnu::always_inline]] inline
 
-/// What the codecs sparse and runs have of AVX2.
+/// What the codecs sparse, runs and predicted have of AVX2.
 namespace narrows::kernel::avx2 {
 inline namespace NARROWS_FLAGS {
 
@@ -103,6 +104,7 @@ NARROWS_OP void add_plane_64(std::uint8_t* bytes, std::uint64_t bits, int t)
   t.compress_u8 = compress_u8;
   t.expand_u8 = expand_u8;
   t.count_ones = count_ones;
+  t = with_predicted(t);
   return with_runs<runs_steps>(t);
 }
 

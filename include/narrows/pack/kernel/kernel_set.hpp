@@ -101,6 +101,20 @@ struct kernel_set {
   /// rans::underflow; states and symbols are then unspecified. rans::margin bytes from `at` on must be readable.
   std::size_t (*rans_decode)(const rans::tables& with, const std::uint8_t* stream, std::size_t bottom, std::size_t at,
                              std::size_t n, rans::state_bytes& states, std::uint8_t* symbols) noexcept;
+
+  /// Codec predicted, whose definitions predicted_scalar.hpp has. The planes of an interleaved picture of n pixels, by channels - 1.
+  std::array<void (*)(const std::uint8_t* pixels, std::size_t n, std::uint8_t* planes) noexcept, 4> split_planes;
+  /// Values of a plane to codes, in place.
+  void (*predict_plane)(std::uint8_t* plane, std::size_t height, std::size_t width) noexcept;
+  void (*classes_of)(const std::uint8_t* codes, std::size_t n, std::uint8_t* classes) noexcept;
+  /// Rest bits of n codes, or of codes of n classes, which are below 16.
+  std::size_t (*rest_bits)(const std::uint8_t* codes, std::size_t n) noexcept;
+  std::size_t (*rest_bits_of_classes)(const std::uint8_t* classes, std::size_t n) noexcept;
+  /// Writes the rest bits of n codes to `out`, which has room for them; the rest of the room is unspecified then.
+  void (*write_rest)(const std::uint8_t* codes, std::size_t n, std::uint8_t* out, std::size_t room) noexcept;
+  /// Inverse, from bit `at` of `size` bytes on, which hold what the classes ask for.
+  void (*read_rest)(const std::uint8_t* from, std::size_t size, std::uint64_t at, const std::uint8_t* classes, std::size_t n,
+    std::uint8_t* codes) noexcept;
 };
 
 }  // namespace narrows
