@@ -27,7 +27,7 @@ REQUESTS = {"latency": 24, "throughput": 84}
 LEARNT = {"latency": 4, "throughput": 36}   # of which the first so many are not counted
 STRETCH = 3               # how much slower both machines are made than this one
 # The same for both; not the picture's file: what it is worth depends on the camera, not on the link.
-CODECS = ["--codec", "raw,dense,sparse,runs,rans,lz4,huffman,pixels"]
+CODECS = ["--codec", "raw,dense,sparse,runs,rans,lz4,huffman,pixels,predicted"]
 IN_FLIGHT = {"latency": 1, "throughput": 24}   # as many as the longest round trip holds of the shortest periods
 
 

@@ -20,7 +20,7 @@ struct values {
   NARROWS_OP explicit values(const affine& a)
     : scale(all_floats(a.scale)), zero(as_floats(all_ints(raised_zero(a.zero)))), zero8(all_floats(raise<8> + static_cast<float>(a.zero)))
   {}
-  template <int Part, int S = 0>
+  template <int Part, int S>
   NARROWS_OP void put(float* to, vecf raised) const
   {
     const vecf value = product(difference(raised, S == 0 ? zero : zero8), scale);
