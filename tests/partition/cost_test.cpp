@@ -108,6 +108,43 @@ TEST(HeadAndTail, ShareTheNodesBetweenThem)
   EXPECT_EQ(returned_bytes(*g, end_cut(*g)), 0);
 }
 
+TEST(HeadMemory, IsTheWeightsAndTheLargestSumOfTensorsAtOneNode)
+{
+  const auto g = test::small_network();
+  const std::vector<std::string> pooled{"pooled"}, narrow{"narrow"};
+  constexpr double picture = 3 * 256, first = 8 * 256;   // at the first node both are there, and nowhere more
+  EXPECT_EQ(head_memory_bytes(*g, input_cut(*g)), 4 * picture);
+  EXPECT_EQ(head_memory_bytes(*g, *find_cut(*g, pooled)), 4 * (picture + first + 8 * 3 * 9));
+  EXPECT_EQ(head_memory_bytes(*g, *find_cut(*g, narrow)), 4 * (picture + first + 8 * 3 * 9 + 4 * 8 * 9));
+  EXPECT_EQ(head_memory_bytes(*g, end_cut(*g)), 4 * (picture + first + 8 * 3 * 9 + 4 * 8 * 9 + 16 * 4 * 9 + 10 * 16));
+}
+
+TEST(HeadMemory, KeepsWhatCrossesAndWhatIsReadLater)
+{
+  // x (100) -> a (100) -> b (10) -> c (10); x is read again by c: with a, x and b there while b is made.
+  graph_builder b("again");
+  const auto unary = [&](value_id v, const std::string& name) {
+    node_description n;
+    n.operation = op::unary{op::unary::kind::relu};
+    n.inputs = {v};
+    n.outputs = {name};
+    return (*b.add(std::move(n)))[0];
+  };
+  const auto x = *b.input("x", shape{1, 100});
+  const auto a = unary(x, "a"), c = unary(a, "b"), d = unary(c, "c");
+  node_description sum;
+  sum.operation = op::elementwise{};
+  sum.inputs = {d, x};
+  sum.outputs = {"sum"};
+  const auto last = (*b.add(std::move(sum)))[0];
+  const auto g = *b.finish({last});
+  EXPECT_EQ(head_memory_bytes(*g, end_cut(*g)), 4 * 300) << "x is kept for the sum";
+  const std::vector<std::string> both{"a", "x"};
+  const auto at = find_cut(*g, both);
+  ASSERT_TRUE(at);
+  EXPECT_EQ(head_memory_bytes(*g, *at), 4 * 200);
+}
+
 TEST(PayloadBytes, AreThoseOfTheFormat)
 {
   // METHODS 1.4: resnet18 behind layer3.

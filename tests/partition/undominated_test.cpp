@@ -25,6 +25,7 @@ std::vector<candidate> random_candidates(test::random_source& source)
     c.cost.server_s = few() * 1e-3;
     c.cost.bytes = few() * 2000;
     c.cost.return_bytes = c.cost.bytes > 0 ? 100 + few() * 100 : 0;
+    c.cost.memory_bytes = few() * 1e6;
     if (source.below(4) != 0) c.cost.agreement = 0.9 + few() * 0.02;
   }
   return all;

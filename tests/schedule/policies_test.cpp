@@ -39,6 +39,7 @@ std::vector<candidate> random_candidates(std::mt19937& random)
       c.cost.bytes = static_cast<double>(1 + random() % 8) * 1000;
       c.cost.return_bytes = 100;
     }
+    c.cost.memory_bytes = static_cast<double>(1 + random() % 8) * 1e6;
     if (random() % 3 != 0) c.cost.agreement = static_cast<double>(90 + random() % 11) / 100;
   }
   return all;
@@ -58,6 +59,7 @@ double plainly(metric m, const candidate& c, const link_state& link)
   case metric::device: return device;
   case metric::server: return server;
   case metric::bytes: return c.cost.bytes;
+  case metric::memory: return c.cost.memory_bytes;
   case metric::agreement: return c.cost.agreement ? *c.cost.agreement : 0;
   }
   return 0;

@@ -96,12 +96,12 @@ exit_code make(const plan_command& options)
     break;
   }
   case output_format::csv:
-    csv_line({"chosen", "cut", "form", "bytes", "total_ms", "device_ms", "encode_ms", "link_ms", "decode_ms", "server_ms", "throughput_per_s", "agreement"});
+    csv_line({"chosen", "cut", "form", "bytes", "total_ms", "device_ms", "encode_ms", "link_ms", "decode_ms", "server_ms", "throughput_per_s", "agreement", "memory_bytes"});
     for (const auto i : order) {
       const auto c = evaluate(all[i], link);
       csv_line({i == chosen.index ? "1" : "0", name_of(g, all[i].what.at), form_text(all[i]), fmt::format("{:.1f}", c.bytes), fmt::format("{:.4f}", c.latency() * 1e3),
         fmt::format("{:.4f}", c.device_s * 1e3), fmt::format("{:.4f}", c.encode_s * 1e3), fmt::format("{:.4f}", c.link_s * 1e3), fmt::format("{:.4f}", c.decode_s * 1e3),
-        fmt::format("{:.4f}", c.server_s * 1e3), fmt::format("{:.4f}", c.throughput()), c.agreement ? fmt::format("{:.6f}", *c.agreement) : ""});
+        fmt::format("{:.4f}", c.server_s * 1e3), fmt::format("{:.4f}", c.throughput()), c.agreement ? fmt::format("{:.6f}", *c.agreement) : "", fmt::format("{:.0f}", c.memory_bytes)});
     }
     break;
   case output_format::table: {

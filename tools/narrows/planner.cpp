@@ -69,8 +69,8 @@ result<calibration> calibration_of(const std::string& file, const model& m)
 void add_planning(CLI::App& app, planning_options& how, const std::string& limit_option)
 {
   const auto group = "Choice of the plan";
-  add_parsed(app, "--objective", how.goal, parse_metric, "latency, throughput, device, server, bytes or agreement", "what to make best")
-    ->type_name("latency|throughput|device|server|bytes")->default_str("latency")->group(group);
+  add_parsed(app, "--objective", how.goal, parse_metric, "latency, throughput, device, server, bytes, memory or agreement", "what to make best")
+    ->type_name("latency|throughput|device|server|bytes|memory")->default_str("latency")->group(group);
   app.add_option_function<std::vector<std::string>>(
     limit_option,
     [&how, limit_option](const std::vector<std::string>& all) {
@@ -81,7 +81,7 @@ void add_planning(CLI::App& app, planning_options& how, const std::string& limit
         how.limits.push_back(*l);
       }
     },
-    "a bound to keep: latency=50ms, device=20ms, server=5ms, bytes=20000, throughput=30 (per second), agreement=0.98")->type_name("METRIC=BOUND")->group(group);
+    "a bound to keep: latency=50ms, device=20ms, server=5ms, bytes=20000, memory=8000000 (of the device, by the head: bytes), throughput=30 (per second), agreement=0.98")->type_name("METRIC=BOUND")->group(group);
   app.add_option("--policy", how.policy, "joint takes the best candidate by --objective and does not change it for little; best takes the best anew each time; planned-once keeps the best for --bandwidth and --rtt; the others are baselines: " + fmt::format("{}", fmt::join(policy_names().begin() + 3, policy_names().end(), ", ")))
     ->check(CLI::IsMember(policy_names()))->type_name("NAME")->capture_default_str()->group(group);
   app.add_option("--device", how.device, "profile of the device, from 'narrows profile' [measured now]")->type_name("FILE")->group(group);

@@ -86,7 +86,8 @@ namespace narrows {
   const cost_terms cost = evaluate(c, link);
   const auto finite = [](double x) { return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json(); };
   nlohmann::json out{{"plan", to_json(g, c.what)}, {"placement", to_string(c.where)}, {"macs_head", c.what.at.macs_head},
-                     {"bytes", cost.bytes}, {"payload_bytes", cost.payload_bytes}, {"throughput_per_s", finite(cost.throughput())},
+                     {"bytes", cost.bytes}, {"payload_bytes", cost.payload_bytes}, {"memory_bytes", cost.memory_bytes},
+                     {"throughput_per_s", finite(cost.throughput())},
                      {"latency_ms", {{"total", finite(cost.latency() * 1e3)}, {"device", cost.device_s * 1e3}, {"encode", cost.encode_s * 1e3},
                                      {"link", finite(cost.link_s * 1e3)}, {"decode", cost.decode_s * 1e3}, {"server", cost.server_s * 1e3}}}};
   out["agreement"] = cost.agreement ? nlohmann::json(*cost.agreement) : nlohmann::json();

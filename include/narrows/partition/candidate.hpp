@@ -40,6 +40,7 @@ struct cost_terms {
   double bytes = 0;               ///< to the server, payload and envelope
   double payload_bytes = 0;       ///< to the server, payload alone
   double return_bytes = 0;        ///< back
+  double memory_bytes = 0;        ///< of the device: weights of the head, and the tensors it needs at once
   std::optional<double> agreement; ///< with the float, uncut network; none where it was not measured
 
   /// One request alone, from input to answer: the sum of its parts (METHODS 1.2).

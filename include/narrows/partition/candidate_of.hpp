@@ -11,6 +11,7 @@
 #include <narrows/graph/cut.hpp>
 #include <narrows/graph/graph.hpp>
 #include <narrows/partition/candidate.hpp>
+#include <narrows/partition/cost.hpp>
 #include <narrows/partition/enumerate.hpp>
 #include <narrows/partition/problem_from_graph.hpp>
 #include <narrows/partition/tier_plan.hpp>
@@ -35,6 +36,7 @@ namespace narrows {
   made.where = detail::placement_of(*at);
   made.what.at = std::move(*at);
   auto& cost = made.cost;
+  cost.memory_bytes = head_memory_bytes(g, made.what.at);
   bool rounds = false;
   for (std::size_t n = 0; n < plan.tiers.size(); ++n) {
     (plan.tiers[n] == 0 ? cost.device_s : cost.server_s) += static_cast<double>(p.nodes()[n].compute_ns[plan.tiers[n]]) * 1e-9;

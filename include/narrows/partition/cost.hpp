@@ -5,13 +5,16 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 
 #include <narrows/core/contract.hpp>
+#include <narrows/graph/cost.hpp>
 #include <narrows/graph/cut.hpp>
 #include <narrows/graph/graph.hpp>
 #include <narrows/pack/descriptor.hpp>
 #include <narrows/pack/layout.hpp>
 #include <narrows/partition/candidate.hpp>
+#include <narrows/partition/detail/alive_tensors.hpp>
 #include <narrows/partition/signs.hpp>
 #include <narrows/profile/layer_times.hpp>
 #include <narrows/profile/link.hpp>
@@ -63,6 +66,31 @@ namespace narrows {
   for (std::size_t i = 0; i < times.nodes.size(); ++i)
     if (!at.head[i]) sum += times.nodes[i].seconds.median_s;
   return sum;
+}
+
+/// Bytes that a run of the nodes before the cut needs at once: their weights, and the largest sum of tensors that are there
+/// while one of them runs, the input among them and what crosses, all as float32. An engine's own buffers come on top.
+[[nodiscard]] inline double head_memory_bytes(const graph& g, const cut& at)
+{
+  NARROWS_EXPECTS(g.nodes().size() == at.head.size());
+  const std::size_t end = at.head.size();
+  detail::alive_tensors alive;
+  for (std::size_t i = 0; i < end; ++i)
+    if (at.head[i])
+      for (const auto v : g.nodes()[i].inputs) alive.needs(v, i);
+  for (const auto v : at.tensors) alive.needs(v, end);
+  for (const auto v : g.outputs()) alive.needs(v, end);
+  for (const auto v : g.inputs()) alive.made(v, float_bytes(g, v));
+  std::set<value_id> weights;
+  std::uint64_t weight_bytes = 0;
+  for (std::size_t i = 0; i < end; ++i) {
+    if (!at.head[i]) continue;
+    for (const auto v : g.nodes()[i].outputs) alive.made(v, float_bytes(g, v));
+    for (const auto v : g.nodes()[i].inputs)
+      if (g[v].is_constant && weights.insert(v).second) weight_bytes += float_bytes(g, v);
+    alive.finish(i);
+  }
+  return static_cast<double>(weight_bytes + alive.peak());
 }
 
 /// Bytes that come back: the graph outputs which the tail makes, as float32.

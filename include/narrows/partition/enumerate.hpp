@@ -136,6 +136,7 @@ inline placement placement_of(const cut& at)
     base.where = detail::placement_of(at);
     base.cost.device_s = head_seconds(from.device->layers, at);
     base.cost.server_s = tail_seconds(from.server->layers, at);
+    base.cost.memory_bytes = head_memory_bytes(g, at);
     if (base.where == placement::device) {
       base.cost.agreement = 1.0;
       all.push_back(std::move(base));

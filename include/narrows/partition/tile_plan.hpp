@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 #include <narrows/core/result.hpp>
 #include <narrows/graph/cost.hpp>
 #include <narrows/graph/graph.hpp>
+#include <narrows/partition/detail/alive_tensors.hpp>
 #include <narrows/partition/region.hpp>
 #include <narrows/partition/tile.hpp>
 
@@ -104,16 +104,13 @@ inline std::uint64_t bytes_of_part(const shape& dims, const region& part)
   tile_cost c;
   c.made = reach.made;
   c.bytes_out = detail::bytes_of_part(g[stack.outputs[0]].dims, reach.made);
-  std::map<value_id, std::size_t> last_use;
+  detail::alive_tensors alive;
   for (std::size_t i = 0; i < stack.nodes.size(); ++i)
     if (reach.nodes[i])
-      for (const auto v : g[stack.nodes[i]].inputs) last_use[v] = i;
-  last_use[stack.outputs[0]] = stack.nodes.size();
-  std::map<value_id, std::uint64_t> alive;
-  std::uint64_t now = 0;
+      for (const auto v : g[stack.nodes[i]].inputs) alive.needs(v, i);
+  alive.needs(stack.outputs[0], stack.nodes.size());
   const auto born = [&](value_id v) {
-    if (!last_use.contains(v)) return;
-    now += alive[v] = detail::bytes_of_part(g[v].dims, reach.held.at(v));
+    if (const auto held = reach.held.find(v); held != reach.held.end()) alive.made(v, detail::bytes_of_part(g[v].dims, held->second));
   };
   for (std::size_t i = 0; i < stack.inputs.size(); ++i)
     if (reach.reads[i]) {
@@ -136,12 +133,8 @@ inline std::uint64_t bytes_of_part(const shape& dims, const region& part)
         sliced += detail::bytes_of_part(g[v].dims, *r.reads[k]);
       }
     }
-    c.peak_bytes = std::max(c.peak_bytes, now + sliced);
-    std::erase_if(alive, [&](const auto& one) {
-      if (last_use[one.first] > i) return false;
-      now -= one.second;
-      return true;
-    });
+    c.peak_bytes = std::max(c.peak_bytes, alive.now() + sliced);
+    alive.finish(i);
   }
   return c;
 }

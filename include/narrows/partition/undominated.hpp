@@ -17,7 +17,7 @@ namespace narrows {
 [[nodiscard]] constexpr bool is_no_worse(const cost_terms& a, const cost_terms& b) noexcept
 {
   return a.device_load() <= b.device_load() && a.server_load() <= b.server_load() && a.bytes <= b.bytes &&
-         a.return_bytes <= b.return_bytes && a.agreement.value_or(0) >= b.agreement.value_or(0);
+         a.return_bytes <= b.return_bytes && a.memory_bytes <= b.memory_bytes && a.agreement.value_or(0) >= b.agreement.value_or(0);
 }
 
 /// Indices, ascending, of the candidates that no other one is no worse than: what is left out can be dropped, and no choice that
@@ -32,7 +32,7 @@ namespace narrows {
   // Nothing that comes later can dominate what came before: the loads never fall, nor at equal loads the bytes.
   const auto key = [&](std::size_t i) {
     const cost_terms& c = all[i].cost;
-    return std::tuple(c.device_load(), c.server_load(), c.bytes, c.return_bytes, -c.agreement.value_or(0));
+    return std::tuple(c.device_load(), c.server_load(), c.bytes, c.return_bytes, c.memory_bytes, -c.agreement.value_or(0));
   };
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
   std::vector<std::size_t> kept;

@@ -21,9 +21,11 @@ enum class metric : std::uint8_t {
   device,       ///< seconds of the device per request, encoding included
   server,       ///< seconds of the server per request, decoding included
   bytes,        ///< bytes to the server per request
+  memory,       ///< bytes that the head takes of the device's memory
   agreement,    ///< share of answers like those of the float, uncut network
 };
-inline constexpr std::array all_metrics{metric::latency, metric::throughput, metric::device, metric::server, metric::bytes, metric::agreement};
+inline constexpr std::array all_metrics{metric::latency, metric::throughput, metric::device, metric::server,
+  metric::bytes, metric::memory, metric::agreement};
 
 [[nodiscard]] constexpr std::string_view to_string(metric m) noexcept
 {
@@ -33,6 +35,7 @@ inline constexpr std::array all_metrics{metric::latency, metric::throughput, met
   case metric::device: return "device";
   case metric::server: return "server";
   case metric::bytes: return "bytes";
+  case metric::memory: return "memory";
   case metric::agreement: return "agreement";
   }
   return "unknown";
@@ -56,6 +59,7 @@ inline constexpr std::array all_metrics{metric::latency, metric::throughput, met
   case metric::device: return c.device_load();
   case metric::server: return c.server_load();
   case metric::bytes: return c.bytes;
+  case metric::memory: return c.memory_bytes;
   case metric::agreement: return c.agreement.value_or(0);
   }
   return 0;
@@ -189,6 +193,7 @@ struct objective {
   case metric::device: return "least device time within the limits";
   case metric::server: return "least server time within the limits";
   case metric::bytes: return "fewest bytes within the limits";
+  case metric::memory: return "least memory within the limits";
   case metric::agreement: return "highest agreement within the limits";
   }
   return "best within the limits";
