@@ -121,7 +121,7 @@ TEST(HeadMemory, IsTheWeightsAndTheLargestSumOfTensorsAtOneNode)
 
 TEST(HeadMemory, KeepsWhatCrossesAndWhatIsReadLater)
 {
-  // x (100) -> a (100) -> b (10) -> c (10); x is read again by c: with a, x and b there while b is made.
+  // x -> a -> b -> c -> sum, 100 values each; sum reads x too: x, the tensor made and the one it is made of are there at once.
   graph_builder b("again");
   const auto unary = [&](value_id v, const std::string& name) {
     node_description n;
@@ -131,10 +131,10 @@ TEST(HeadMemory, KeepsWhatCrossesAndWhatIsReadLater)
     return (*b.add(std::move(n)))[0];
   };
   const auto x = *b.input("x", shape{1, 100});
-  const auto a = unary(x, "a"), c = unary(a, "b"), d = unary(c, "c");
+  const auto c = unary(unary(unary(x, "a"), "b"), "c");
   node_description sum;
   sum.operation = op::elementwise{};
-  sum.inputs = {d, x};
+  sum.inputs = {c, x};
   sum.outputs = {"sum"};
   const auto last = (*b.add(std::move(sum)))[0];
   const auto g = *b.finish({last});

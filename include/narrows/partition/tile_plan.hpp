@@ -110,7 +110,7 @@ inline std::uint64_t bytes_of_part(const shape& dims, const region& part)
       for (const auto v : g[stack.nodes[i]].inputs) alive.needs(v, i);
   alive.needs(stack.outputs[0], stack.nodes.size());
   const auto born = [&](value_id v) {
-    if (const auto held = reach.held.find(v); held != reach.held.end()) alive.made(v, detail::bytes_of_part(g[v].dims, held->second));
+    if (alive.is_needed(v)) alive.made(v, detail::bytes_of_part(g[v].dims, reach.held.at(v)));
   };
   for (std::size_t i = 0; i < stack.inputs.size(); ++i)
     if (reach.reads[i]) {

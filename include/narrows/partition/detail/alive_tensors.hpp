@@ -15,10 +15,11 @@ class alive_tensors {
 public:
   /// Step `step`, no earlier than those said before, is the last so far that needs v.
   void needs(value_id v, std::size_t step) { last_use_[v] = step; }
+  [[nodiscard]] bool is_needed(value_id v) const { return last_use_.contains(v); }
   /// v is there from now on, if anybody needs it.
   void made(value_id v, std::uint64_t bytes)
   {
-    if (!last_use_.contains(v)) return;
+    if (!is_needed(v)) return;
     now_ += alive_[v] = bytes;
     peak_ = std::max(peak_, now_);
   }
