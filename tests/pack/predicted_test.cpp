@@ -129,9 +129,9 @@ TEST(Predicted, EveryKernelHasTheBytesOfTheScalarOne)
   test::random_source source(test::seed);
   const kernel_set& plain = *find_kernels("scalar");
   using bytes_here = guarded<std::uint8_t>;
-  for (const std::size_t height : {1, 2, 5})
-    for (const std::size_t width : {1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 97, 224})
-      for (const std::size_t channels : {1, 2, 3, 4})
+  for (const std::size_t height : {1U, 2U, 5U})
+    for (const std::size_t width : {1U, 2U, 31U, 32U, 33U, 34U, 63U, 64U, 65U, 66U, 97U, 224U})
+      for (const std::size_t channels : {1U, 2U, 3U, 4U})
         for (const picture_kind k : picture_kinds) {
           const picture_extents of{height, width, channels};
           const auto pixels = some_pixels(of, k, source);
