@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <bit>
 #include <cfenv>
 #include <cmath>
 #include <limits>
@@ -23,6 +24,22 @@ TEST(Affine, LimitsOfScaleAndZeroAreKept)
   EXPECT_EQ(check(affine{max_scale, -32001}, 8), errc::bad_scale);
   EXPECT_EQ(check(affine{1, 131072}, 9), errc::ok);
   EXPECT_EQ(check(affine{1, std::numeric_limits<std::int32_t>::min()}, 9), errc::bad_scale);
+}
+
+TEST(Affine, LimitsHoldForAnyBits)
+{
+  test::random_source source;
+  for (int i = 0; i < 300000; ++i) {
+    // Half of them near a limit, where most pairs of random bits are not.
+    affine a{std::bit_cast<float>(static_cast<std::uint32_t>(source.below(std::uint64_t{1} << 32))),
+             static_cast<std::int32_t>(static_cast<std::uint32_t>(source.below(std::uint64_t{1} << 32)))};
+    const auto off = static_cast<std::int32_t>(source.below(9)) - 4;
+    const int bits = source.below(2) == 0 ? 8 : 9;
+    if (source.below(2) == 0) a.scale = std::bit_cast<float>(std::bit_cast<std::int32_t>(source.below(2) == 0 ? min_scale : max_scale) + off);
+    if (source.below(2) == 0) a.zero = (source.below(2) == 0 ? 1 : -1) * max_zero(bits) + off;
+    const bool good = a.scale >= min_scale && a.scale <= max_scale && a.zero <= max_zero(bits) && a.zero >= -max_zero(bits);
+    ASSERT_EQ(check(a, bits), good ? errc::ok : errc::bad_scale) << a.scale << " " << a.zero << " bits " << bits;
+  }
 }
 
 TEST(Affine, RoundsHalvesToEvenAsTheHardwareDoes)

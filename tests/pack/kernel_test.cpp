@@ -59,6 +59,36 @@ protected:
     }
     return x;
   }
+
+  /// Packs and unpacks values of several scales between guard pages, and quantises them alone.
+  template <class Code>
+  void expect_like_the_reference(const scale_map& map, std::span<const float> drawn)
+  {
+    const std::size_t n = drawn.size();
+    SCOPED_TRACE("inner " + std::to_string(map.inner) + " groups " + std::to_string(map.scales.size()) + " first " + std::to_string(map.first) +
+                 " n " + std::to_string(n) + " seed " + std::to_string(test::seed));
+    const guarded<float> x(drawn);
+    std::vector<Code> codes(n);
+    std::vector<float> expected_values(n);
+    bool finite = true;
+    for (std::size_t i = 0; i < n; ++i) {
+      const affine& a = map.scales[(map.first + i) / map.inner % map.scales.size()];
+      codes[i] = static_cast<Code>(quantizer(a, bits)(drawn[i]));
+      expected_values[i] = value_of(codes[i], a);
+      finite = finite && is_finite(drawn[i]);
+    }
+    std::vector<std::uint8_t> expected(packed_bytes(n, bits));
+    reference::pack(std::span<const Code>(codes), bits, std::span(expected));
+    const guarded<std::uint8_t> out(expected.size());
+    ASSERT_EQ(detail::quantize_pack_with<Code>(set, x.values(), map, bits, out.data()), finite);
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
+    const guarded<float> back(n);
+    detail::unpack_dequantize_with<Code>(set, out.data(), map, bits, back.values());
+    ASSERT_TRUE(std::equal(expected_values.begin(), expected_values.end(), back.data()));
+    const guarded<Code> alone(n);
+    ASSERT_EQ(detail::quantize_range<Code>(set, x.data(), 0, n, map, bits, alone.data()), finite);
+    ASSERT_TRUE(std::equal(codes.begin(), codes.end(), alone.data()));
+  }
 };
 
 TEST_P(Kernel, PacksAndUnpacksCodesLikeTheReference)
@@ -174,42 +204,39 @@ TEST_P(Kernel, QuantisesLikeTheReference)
 TEST_P(Kernel, QuantisesAndDequantisesGroupsLikeTheReference)
 {
   with_code([&](auto zero) {
-    using code = decltype(zero);
     for (const std::size_t inner : {1U, 7U, 49U, 64U, 100U, 700U, 5000U})
       for (const std::size_t n : {5U, 64U, 511U, 1300U, 4096U, 9001U})
         for (const int zeros : {0, 1, 2})
           for (const bool hostile : {false, true}) {
-            SCOPED_TRACE("inner " + std::to_string(inner) + " n " + std::to_string(n) + " zeros " + std::to_string(zeros) + " seed " +
-                         std::to_string(test::seed));
+            SCOPED_TRACE("zeros " + std::to_string(zeros));
             std::vector<affine> scales(3);
             for (auto& a : scales) {
               a.scale = source.uniform(0.01F, 2.0F);
               if (zeros > 0) a.zero = static_cast<std::int32_t>(source.below(max_code(bits) + 1)) - (zeros == 2 ? 20 : 0);
             }
-            auto drawn = values(n, scales[0], hostile);
-            const guarded<float> x{std::span<const float>(drawn)};
-            std::vector<code> codes(n), block(n);
-            std::vector<float> expected_values(n);
-            bool finite = true;
-            for (std::size_t i = 0; i < n; ++i) {
-              const affine& a = scales[i / inner % 3];
-              codes[i] = static_cast<code>(quantizer(a, bits)(drawn[i]));
-              expected_values[i] = value_of(codes[i], a);
-              finite = finite && is_finite(drawn[i]);
-            }
-            std::vector<std::uint8_t> expected(packed_bytes(n, bits));
-            reference::pack(std::span<const code>(codes), bits, std::span(expected));
-            const guarded<std::uint8_t> out(expected.size());
-            const scale_map map{scales, inner};
-            ASSERT_EQ(detail::quantize_pack_with<code>(set, x.values(), map, bits, out.data()), finite);
-            ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.data()));
-            const guarded<float> back(n);
-            detail::unpack_dequantize_with<code>(set, out.data(), map, bits, back.values());
-            ASSERT_TRUE(std::equal(expected_values.begin(), expected_values.end(), back.data()));
-            const guarded<code> alone(n);
-            ASSERT_EQ(detail::quantize_range<code>(set, x.data(), 0, n, map, bits, alone.data()), finite);
-            ASSERT_TRUE(std::equal(codes.begin(), codes.end(), alone.data()));
+            expect_like_the_reference<decltype(zero)>({scales, inner}, values(n, scales[0], hostile));
           }
+  });
+}
+
+// As many blocks as pay a kernel that serves several scales of one zero at once: groups around the lengths that it does serve, any number
+// of them, from the tensor's first value on or from a later one; and runs of blocks with values that it leaves to others.
+TEST_P(Kernel, PacksAndUnpacksBlocksOfSeveralScalesLikeTheReference)
+{
+  with_code([&](auto zero) {
+    for (const std::size_t inner : {31U, 32U, 33U, 49U, 64U, 196U, 256U, 257U, 511U, 512U, 513U, 784U, 1600U, 32768U, 32769U}) {
+      const std::size_t n = (inner <= 256 ? 8 + inner / 4 : inner < 10000 ? 20 : 70) * block_values + 37;
+      for (const std::size_t count : {std::size_t{2}, 3 + source.below(14), 17 + source.below(80)})
+        for (const std::int32_t one : {0, static_cast<std::int32_t>(source.below(max_code(bits) + 1)), -3}) {
+          std::vector<affine> scales(count);
+          for (auto& a : scales) a = {source.uniform(0.01F, 2.0F), one};
+          if (source.below(8) == 0) scales.back().zero += 1;
+          auto x = values(n, scales[0], false);
+          if (source.below(4) == 0) x[source.below(n)] = test::hostile_floats[source.below(std::size(test::hostile_floats))];
+          const std::size_t firsts[] = {0, block_values * source.below(100), 16 * source.below(4000), source.below(70000)};
+          expect_like_the_reference<decltype(zero)>({scales, inner, firsts[source.below(std::size(firsts))]}, x);
+        }
+    }
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include <narrows/core/errc.hpp>
@@ -23,13 +24,22 @@ inline namespace NARROWS_FLAGS {
 /// Inside these limits float arithmetic is exact enough that flush-to-zero modes cannot change a code or a value.
 [[nodiscard]] constexpr std::int32_t max_zero(int bits) noexcept { return bits <= 8 ? 32000 : 1 << 17; }
 
-/// ok, bad_width or bad_scale (a NaN scale included).
+/// Its highest bit is set where scale or zero are beyond them; a NaN is. Several may be ORed: a tensor may have a scale for every few
+/// values, and this takes no branch. (Positive floats are in the order of their bits; a difference of 32-bit numbers borrows.)
+[[nodiscard]] constexpr std::uint64_t beyond_limits(const affine& a, int bits) noexcept
+{
+  constexpr auto least = std::bit_cast<std::uint32_t>(min_scale), most = std::bit_cast<std::uint32_t>(max_scale);
+  const auto zero = static_cast<std::uint32_t>(max_zero(bits));
+  const std::uint32_t scale_from_least = std::bit_cast<std::uint32_t>(a.scale) - least;
+  const std::uint32_t zero_from_least = static_cast<std::uint32_t>(a.zero) + zero;
+  return (std::uint64_t{most - least} - scale_from_least) | (std::uint64_t{2 * zero} - zero_from_least);
+}
+
+/// ok, bad_width or bad_scale.
 [[nodiscard]] constexpr errc check(const affine& a, int bits) noexcept
 {
   if (!is_packable_width(bits)) return errc::bad_width;
-  if (!(a.scale >= min_scale && a.scale <= max_scale)) return errc::bad_scale;
-  if (a.zero > max_zero(bits) || a.zero < -max_zero(bits)) return errc::bad_scale;
-  return errc::ok;
+  return beyond_limits(a, bits) >> 63 == 0 ? errc::ok : errc::bad_scale;
 }
 
 }  // namespace NARROWS_FLAGS

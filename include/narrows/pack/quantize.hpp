@@ -37,9 +37,9 @@ inline namespace NARROWS_FLAGS {
   if (!is_packable_width(bits)) return errc::bad_width;
   if (map.scales.empty()) return errc::bad_scale;
   if (map.inner == 0) return errc::bad_descriptor;
-  for (const auto& a : map.scales)
-    if (const auto e = check(a, bits); e != errc::ok) return e;
-  return errc::ok;
+  std::uint64_t beyond = 0;
+  for (const auto& a : map.scales) beyond |= beyond_limits(a, bits);
+  return beyond >> 63 == 0 ? errc::ok : errc::bad_scale;
 }
 
 }  // namespace NARROWS_FLAGS
@@ -65,6 +65,11 @@ struct segment {
   return {&map.scales[(at / map.inner) % map.scales.size()], std::min(map.inner - at % map.inner, end - i)};
 }
 
+[[nodiscard]] constexpr level_map level_map_of(const scale_map& map) noexcept
+{
+  return {map.scales.data(), map.scales.size(), map.inner};
+}
+
 /// The map of the values from `skipped` on.
 [[nodiscard]] constexpr scale_map after(const scale_map& map, std::size_t skipped) noexcept
 {
@@ -79,7 +84,7 @@ bool quantize_range(
   if (map.inner == 1 && map.scales.size() > 1) return quantize_channels(x + first, map.first + first, n, map.scales, bits, codes);
   const std::size_t end = first + n;
   if (segment_at(map, first, end).length < n) {
-    const level_map levels{map.scales.data(), map.scales.size(), map.inner};
+    const level_map levels = level_map_of(map);
     if constexpr (sizeof(Code) == 1) {
       if (with.quantize_each_u8 != nullptr && with.quantize_each_u8(x + first, map.first + first, n, levels, bits, codes)) return true;
     } else {
@@ -129,7 +134,7 @@ void dequantize_range(const kernel_set& with, const Code* codes, std::size_t fir
   if (map.inner == 1 && map.scales.size() > 1) return dequantize_channels(codes, map.first + first, n, map.scales, out + first);
   const std::size_t end = first + n;
   if (segment_at(map, first, end).length < n) {
-    const level_map levels{map.scales.data(), map.scales.size(), map.inner};
+    const level_map levels = level_map_of(map);
     if constexpr (sizeof(Code) == 1) {
       if (with.dequantize_each_u8 != nullptr) return with.dequantize_each_u8(codes, map.first + first, n, levels, out + first);
     } else {
@@ -209,13 +214,19 @@ struct piece {
   return {nullptr, n};
 }
 
-/// Runs of one scale, of the last one its tail too, go through the fused kernel; what is between them through codes on the stack.
+/// Runs of one scale, of the last one its tail too, go through the fused kernel; what is between them through codes on the stack,
+/// where there is no kernel for blocks of several scales.
 template <code_unit Code>
 bool quantize_pack_floats(
   const kernel_set& with, std::span<const float> x, const scale_map& map, int bits, std::uint8_t* out) noexcept
 {
+  const auto each = map.scales.size() > 1 ? with.quantize_pack_each[static_cast<std::size_t>(bits - 1)] : nullptr;
   bool finite = true;
   std::size_t i = 0;
+  if (each != nullptr) {
+    i = each(x.data(), map.first, x.size(), level_map_of(map), out);
+    out += packed_bytes(i, bits);
+  }
   while (i < x.size()) {
     const auto [scale, n] = piece_at(map, i, x.size());
     if (scale != nullptr) {
@@ -236,7 +247,12 @@ template <code_unit Code>
 void unpack_dequantize_floats(
   const kernel_set& with, const std::uint8_t* packed, const scale_map& map, int bits, std::span<float> out) noexcept
 {
+  const auto each = map.scales.size() > 1 ? with.unpack_dequantize_each[static_cast<std::size_t>(bits - 1)] : nullptr;
   std::size_t i = 0;
+  if (each != nullptr) {
+    i = each(packed, map.first, out.size(), level_map_of(map), out.data());
+    packed += packed_bytes(i, bits);
+  }
   while (i < out.size()) {
     const auto [scale, n] = piece_at(map, i, out.size());
     if (scale != nullptr) {

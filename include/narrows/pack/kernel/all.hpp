@@ -31,8 +31,8 @@ inline constexpr kernel_set generic_set = scalar::with_codecs(all_of<isa::generi
 inline constexpr kernel_set sse4_1_set = scalar::with_codecs(all_of<isa::sse4_1, sse4_1::kernels>);
 inline constexpr kernel_set avx2_set = avx2::with_codecs(all_of<isa::avx2, avx2::kernels>);
 // Any CPU with AVX-512 has AVX2's way with codecs; byte compress came later.
-inline constexpr kernel_set avx512_set = avx2::with_codecs(all_of<isa::avx512, avx512::kernels>);
-inline constexpr kernel_set avx512_vbmi_set = avx512_vbmi::with_codecs(all_of<isa::avx512_vbmi, avx512::kernels>);
+inline constexpr kernel_set avx512_set = avx2::with_codecs(all_of<isa::avx512, avx512::kernels_of_scales>);
+inline constexpr kernel_set avx512_vbmi_set = avx512_vbmi::with_codecs(all_of<isa::avx512_vbmi, avx512::kernels_of_scales>);
 #elif defined(__AARCH64EL__)
 inline constexpr kernel_set neon64_set = neon64::with_codecs(all_of<isa::neon64, neon64::kernels>);
 #endif

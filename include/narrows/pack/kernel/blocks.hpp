@@ -10,7 +10,7 @@
 // Where an ISA has kernels of its own, xsimd's headers would take a third of the time that a call of pack<4> takes to compile.
 #if defined(__x86_64__)
 #  include <narrows/pack/kernel/avx2.hpp>
-#  include <narrows/pack/kernel/avx512.hpp>
+#  include <narrows/pack/kernel/scales_avx512.hpp>
 #  include <narrows/pack/kernel/sse4_1.hpp>
 #elif defined(__AARCH64EL__)
 #  include <narrows/pack/kernel/neon64.hpp>
@@ -30,7 +30,7 @@ template <kernel_use Use>
   case isa::sse4_1: return set_of<isa::sse4_1, Use, sse4_1::kernels>;
   case isa::avx2: return set_of<isa::avx2, Use, avx2::kernels>;
   case isa::avx512:
-  case isa::avx512_vbmi: return set_of<isa::avx512, Use, avx512::kernels>;
+  case isa::avx512_vbmi: return set_of<isa::avx512, Use, avx512::kernels_of_scales>;
 #elif defined(__AARCH64EL__)
   case isa::neon64: return set_of<isa::neon64, Use, neon64::kernels>;
 #elif defined(NARROWS_HAS_GENERIC_KERNELS)

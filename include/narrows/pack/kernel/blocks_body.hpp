@@ -27,6 +27,20 @@ struct fetched : Levels {
   NARROWS_OP explicit fetched(const quantizer& q) : Levels(q) {}
 };
 
+/// Words of lanes, in and out of the order of quantised ones.
+template <int Bits>
+NARROWS_OP void put_words(std::uint8_t* to, vec words)
+{
+  if constexpr (Bits <= 8) store(to, in_order8(words));
+  else store(to, in_order16(words));
+}
+template <int Bits>
+NARROWS_OP vec get_words(const std::uint8_t* from)
+{
+  if constexpr (Bits <= 8) return load8(from);
+  else return load16(from);
+}
+
 /// Rows of a block's floats, quantised on the way.
 template <int Bits, class Levels>
 struct float_rows {
@@ -41,11 +55,7 @@ struct float_rows {
     if constexpr (Bits <= 8) return quantize8<Bits>(x, by);
     else return quantize16<Bits>(x, by);
   }
-  NARROWS_OP void put(std::uint8_t* to, vec word) const
-  {
-    if constexpr (Bits <= 8) store(to, in_order8(word));
-    else store(to, in_order16(word));
-  }
+  NARROWS_OP void put(std::uint8_t* to, vec word) const { put_words<Bits>(to, word); }
 };
 
 /// Row after row into the word being filled, so that few registers are alive at any time. (A fold over the rows: nested
@@ -67,7 +77,7 @@ template <int Bits, int P, class Rows>
 NARROWS_OP Rows part_of(const Rows& rows)
 {
   auto part = rows;
-  part.lane += P * vec_lanes<Bits>;
+  if constexpr (P > 0) part.lane += P * vec_lanes<Bits>;
   return part;
 }
 
@@ -143,11 +153,18 @@ NARROWS_OP bool quantize_quickly(const float* x, std::size_t n, const quantizer&
   return finite;
 }
 
+/// Whether quick_levels serve a zero.
+template <int Bits>
+constexpr bool quick_zero(std::int32_t zero)
+{
+  return Bits <= 8 || (zero >= 0 && (Bits == 16 || zero <= 0x7FFF));
+}
+
 template <int Bits>
 NARROWS_TARGET bool quantize_pack(const float* x, std::size_t n, const quantizer& q, std::uint8_t* out) noexcept
 {
   if (q.zero == 0) return quantize_quickly<Bits, false>(x, n, q, out);
-  if (Bits <= 8 || (q.zero > 0 && (Bits == 16 || q.zero <= 0x7FFF))) return quantize_quickly<Bits, true>(x, n, q, out);
+  if (quick_zero<Bits>(q.zero)) return quantize_quickly<Bits, true>(x, n, q, out);
   return quantize_pack_carefully<Bits>(x, n, q, out);
 }
 
@@ -171,11 +188,7 @@ struct float_sink {
   std::size_t lane;
   const Values& by;
   static constexpr bool masks = masks_fields && Bits <= 8;
-  NARROWS_OP vec get(const std::uint8_t* from) const
-  {
-    if constexpr (Bits <= 8) return load8(from);
-    else return load16(from);
-  }
+  NARROWS_OP vec get(const std::uint8_t* from) const { return get_words<Bits>(from); }
   template <int Row>
   NARROWS_OP void put(vec code) const
   {

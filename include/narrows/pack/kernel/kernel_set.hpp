@@ -55,6 +55,14 @@ struct kernel_set {
   void (*dequantize_each_u8)(const std::uint8_t* codes, std::size_t first, std::size_t n, const level_map&, float* out) noexcept;
   void (*dequantize_each_u16)(const std::uint16_t* codes, std::size_t first, std::size_t n, const level_map&, float* out) noexcept;
 
+  /// Blocks of several scales in one pass; null where there is nothing better than codes. They return how many values they did, from the
+  /// first on: all whole blocks, or 0 where the groups have several zeros, or a length, that they do not serve, or are too few to pay.
+  /// Packing stops before a run of blocks that quantize_each would answer false for; bytes may have been written there.
+  std::array<std::size_t (*)(const float* x, std::size_t first, std::size_t n, const level_map&, std::uint8_t* out) noexcept, 16>
+    quantize_pack_each;
+  std::array<std::size_t (*)(const std::uint8_t* packed, std::size_t first, std::size_t n, const level_map&, float* out) noexcept, 16>
+    unpack_dequantize_each;
+
   /// n values of 16 bits (half.hpp), in the machine's byte order, to and from floats.
   void (*widen_half)(const std::uint8_t* halves, std::size_t n, float* out) noexcept;
   void (*narrow_half)(const float* x, std::size_t n, std::uint8_t* halves) noexcept;

@@ -18,8 +18,8 @@ namespace narrows::kernel {
 namespace uses {
 inline constexpr unsigned pack = 1, unpack = 2, quantize_pack = 4, unpack_dequantize = 8;
 inline constexpr unsigned quantize = 16, dequantize = 32;
-inline constexpr unsigned groups = 64;  // quantize_each with quantize, dequantize_each with dequantize: nobody needs them, but
-                                        // values of several scales are slow without
+inline constexpr unsigned groups = 64;  // quantize_each with quantize, and so on: nobody needs them, but values of several scales
+                                        // are slow without
 inline constexpr unsigned read = 128, write = 256;  // what value_source::read and value_sink::write call
 inline constexpr unsigned min_max = 512;
 inline constexpr unsigned all = 1023;  // all but the codecs'
@@ -58,6 +58,10 @@ constexpr void fill_width(kernel_set& t) noexcept
   }
   if constexpr (Use.has(uses::quantize_pack)) t.quantize_pack[at] = Kernels::template quantize_pack_of<Bits>;
   if constexpr (Use.has(uses::unpack_dequantize)) t.unpack_dequantize[at] = Kernels::template unpack_dequantize_of<Bits>;
+  if constexpr (Use.has(uses::groups) && requires { Kernels::template quantize_pack_each_of<Bits>; }) {
+    if constexpr (Use.has(uses::quantize_pack)) t.quantize_pack_each[at] = Kernels::template quantize_pack_each_of<Bits>;
+    if constexpr (Use.has(uses::unpack_dequantize)) t.unpack_dequantize_each[at] = Kernels::template unpack_dequantize_each_of<Bits>;
+  }
 }
 
 template <class Kernels, kernel_use Use>

@@ -20,10 +20,15 @@ struct values {
   NARROWS_OP explicit values(const affine& a)
     : scale(all_floats(a.scale)), zero(as_floats(all_ints(raised_zero(a.zero)))), zero8(all_floats(raise<8> + static_cast<float>(a.zero)))
   {}
+  template <int S>
+  NARROWS_OP vecf code(vecf raised) const
+  {
+    return difference(raised, S == 0 ? zero : zero8);
+  }
   template <int Part, int S>
   NARROWS_OP void put(float* to, vecf raised) const
   {
-    const vecf value = product(difference(raised, S == 0 ? zero : zero8), scale);
+    const vecf value = product(code<S>(raised), scale);
     if constexpr (Stream) stream_float(to + Part * floats, value);
     else store_float(to + Part * floats, value);
   }

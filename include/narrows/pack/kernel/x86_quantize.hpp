@@ -46,22 +46,36 @@ struct levels {
   }
 };
 
+/// The inverse scale of all registers.
+struct one_scale {
+  vecf inverse;
+  template <int Part>
+  NARROWS_OP vecf of() const
+  {
+    return inverse;
+  }
+};
+
 /// For values whose products fit an int32: the convert says in MXCSR if one does not. Up to 8 bits any zero will do, for more it
 /// must not be negative; without one (HasZero false, as after a ReLU) there is nothing to add.
-template <bool HasZero>
+template <bool HasZero, class Scales = one_scale>
 struct quick_levels {
   static constexpr bool has_zero = HasZero;
-  vecf inverse;
+  Scales scales;
   vec zero16, zero32, largest8, largest16;
 
+  NARROWS_OP quick_levels(const quick_levels<HasZero>& l, Scales own)
+    : scales(own), zero16(l.zero16), zero32(l.zero32), largest8(l.largest8), largest16(l.largest16)
+  {}
   NARROWS_OP explicit quick_levels(const quantizer& q)
-    : inverse(all_floats(q.inverse)), zero16(all_words(static_cast<short>(q.zero))), zero32(all_ints(q.zero)),
+    requires std::is_same_v<Scales, one_scale>
+    : scales{all_floats(q.inverse)}, zero16(all_words(static_cast<short>(q.zero))), zero32(all_ints(q.zero)),
       largest8(all_bytes(static_cast<char>(q.largest))), largest16(all_words(static_cast<short>(q.largest)))
   {}
   template <int Part>
   NARROWS_OP vec round(const float* x) const
   {
-    return rounded(product(load_float(x + Part * floats), inverse));
+    return rounded(product(load_float(x + Part * floats), scales.template of<Part>()));
   }
   /// The zero, up to 2^17, added as an int, where no sum may pass the largest one.
   template <int Part>
