@@ -25,21 +25,21 @@ inline namespace NARROWS_FLAGS {
 [[nodiscard]] constexpr std::int32_t max_zero(int bits) noexcept { return bits <= 8 ? 32000 : 1 << 17; }
 
 /// Its highest bit is set where scale or zero are beyond them; a NaN is. Several may be ORed: a tensor may have a scale for every few
-/// values, and this takes no branch. (Positive floats are in the order of their bits; a difference of 32-bit numbers borrows.)
-[[nodiscard]] constexpr std::uint64_t beyond_limits(const affine& a, int bits) noexcept
+/// values, and this takes no branch. (Positive floats are in the order of their bits, and what is in range has 31 bits.)
+[[nodiscard]] constexpr std::uint32_t beyond_limits(const affine& a, int bits) noexcept
 {
   constexpr auto least = std::bit_cast<std::uint32_t>(min_scale), most = std::bit_cast<std::uint32_t>(max_scale);
   const auto zero = static_cast<std::uint32_t>(max_zero(bits));
   const std::uint32_t scale_from_least = std::bit_cast<std::uint32_t>(a.scale) - least;
   const std::uint32_t zero_from_least = static_cast<std::uint32_t>(a.zero) + zero;
-  return (std::uint64_t{most - least} - scale_from_least) | (std::uint64_t{2 * zero} - zero_from_least);
+  return scale_from_least | (most - least - scale_from_least) | zero_from_least | (2 * zero - zero_from_least);
 }
 
 /// ok, bad_width or bad_scale.
 [[nodiscard]] constexpr errc check(const affine& a, int bits) noexcept
 {
   if (!is_packable_width(bits)) return errc::bad_width;
-  return beyond_limits(a, bits) >> 63 == 0 ? errc::ok : errc::bad_scale;
+  return beyond_limits(a, bits) >> 31 == 0 ? errc::ok : errc::bad_scale;
 }
 
 }  // namespace NARROWS_FLAGS

@@ -37,9 +37,9 @@ inline namespace NARROWS_FLAGS {
   if (!is_packable_width(bits)) return errc::bad_width;
   if (map.scales.empty()) return errc::bad_scale;
   if (map.inner == 0) return errc::bad_descriptor;
-  std::uint64_t beyond = 0;
+  std::uint32_t beyond = 0;
   for (const auto& a : map.scales) beyond |= beyond_limits(a, bits);
-  return beyond >> 63 == 0 ? errc::ok : errc::bad_scale;
+  return beyond >> 31 == 0 ? errc::ok : errc::bad_scale;
 }
 
 }  // namespace NARROWS_FLAGS

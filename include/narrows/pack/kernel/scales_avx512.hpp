@@ -24,10 +24,17 @@ static_assert(sizeof(affine) == 8 && offsetof(affine, scale) == 0 && offsetof(af
 struct lane_scales {
   const std::int32_t* numbers;
   vecf low, high;
-  template <int Register>
+};
+
+/// Those of the registers of a row. (Not a type for each row: a compiler would take a third longer.)
+struct row_scales {
+  const std::int32_t* numbers;
+  const vecf &low, &high;
+  NARROWS_OP row_scales(const lane_scales& block, std::size_t first) : numbers(block.numbers + first), low(block.low), high(block.high) {}
+  template <int Part>
   NARROWS_OP vecf of() const
   {
-    return _mm512_permutex2var_ps(low, _mm512_load_si512(numbers + Register * floats), high);
+    return _mm512_permutex2var_ps(low, _mm512_load_si512(numbers + Part * floats), high);
   }
 };
 
@@ -139,59 +146,26 @@ private:
   alignas(64) std::int32_t numbers_[(longest_short + block_registers + 1) * floats];
 };
 
-/// The scales of a row's registers.
-template <int Bits, int Row>
-struct row_scales {
-  const lane_scales& block;
-  template <int Part>
-  NARROWS_OP vecf of() const
-  {
-    return block.of<Row * static_cast<int>(block_lanes(Bits) / floats) + Part>();
-  }
-};
+/// Levels of any zero: that 0 has none of its own costs next to nothing beside the scales, and a compiler half the time.
+using scaled_levels = fetched<quick_levels<true>>;
 
 /// As float_rows.
-template <int Bits, bool HasZero>
+template <int Bits>
 struct scaled_rows {
   const float* from;
   const lane_scales& scales;
-  const fetched<quick_levels<HasZero>>& levels;
+  const scaled_levels& levels;
   template <int Row>
   NARROWS_OP vec row() const
   {
     const float* const x = from + Row * block_lanes(Bits);
     if (levels.ahead) fetch_lines_ahead<vec_lanes<Bits>>(x);
-    const quick_levels<HasZero, row_scales<Bits, Row>> by(levels, {scales});
+    const quick_levels<true, row_scales> by(levels, {scales, Row * block_lanes(Bits)});
     if constexpr (Bits <= 8) return quantize8<Bits>(x, by);
     else return quantize16<Bits>(x, by);
   }
   NARROWS_OP void put(std::uint8_t* to, vec word) const { put_words<Bits>(to, word); }
 };
-
-template <int Bits, bool HasZero>
-NARROWS_OP std::size_t quantize_pack_scaled(
-  const float* x, std::size_t first, std::size_t n, const level_map& of, const quantizer& q, std::uint8_t* out)
-{
-  fetched<quick_levels<HasZero>> levels(q);
-  lane_scales here;
-  block_scales<true> scales(of, first, here);
-  for (std::size_t i = 0; i < n;) {
-    const std::size_t end = n - i < quick_values ? n : i + quick_values;
-    invalid_flag flag;
-    for (std::size_t j = i; j < end; j += block_values, out += block_bytes(Bits)) {
-      scales.next_block(here);
-      if (scales.one_scale()) {
-        levels.scales.inverse = here.low;
-        pack_rows<Bits>(float_rows<Bits, fetched<quick_levels<HasZero>>>{full_block<Bits>(x + j), 0, levels}, out, all_rows<Bits>);
-      } else {
-        pack_rows<Bits>(scaled_rows<Bits, HasZero>{x + j, here, levels}, out, all_rows<Bits>);
-      }
-    }
-    if (flag.raised()) return i;
-    i = end;
-  }
-  return n;
-}
 
 /// Whether the groups of values [first, first + n) have all the zero `one`.
 NARROWS_TARGET inline bool have_zero(const level_map& of, std::size_t first, std::size_t n, std::int32_t one) noexcept
@@ -220,21 +194,37 @@ NARROWS_TARGET std::size_t quantize_pack_each(
   n = n / block_values * block_values;
   if (!block_scales<true>::serves(of.inner, first, n)) return 0;
   const affine& a = of.scales[first / of.inner % of.count];
-  if (!have_zero(of, first, n, a.zero) || !quick_zero<Bits>(a.zero)) return 0;
-  const quantizer q(a, Bits);
-  return a.zero == 0 ? quantize_pack_scaled<Bits, false>(x, first, n, of, q, out) : quantize_pack_scaled<Bits, true>(x, first, n, of, q, out);
+  if (!quick_zero<Bits>(a.zero) || !have_zero(of, first, n, a.zero)) return 0;
+  scaled_levels levels(quantizer(a, Bits));
+  lane_scales here;
+  block_scales<true> scales(of, first, here);
+  for (std::size_t i = 0; i < n;) {
+    const std::size_t end = n - i < quick_values ? n : i + quick_values;
+    invalid_flag flag;
+    for (std::size_t j = i; j < end; j += block_values, out += block_bytes(Bits)) {
+      scales.next_block(here);
+      if (scales.one_scale()) {
+        levels.scales.inverse = here.low;
+        pack_rows<Bits>(float_rows<Bits, scaled_levels>{full_block<Bits>(x + j), 0, levels}, out, all_rows<Bits>);
+      } else {
+        pack_rows<Bits>(scaled_rows<Bits>{x + j, here, levels}, out, all_rows<Bits>);
+      }
+    }
+    if (flag.raised()) return i;
+    i = end;
+  }
+  return n;
 }
 
 /// As `values`, of a row.
-template <int Bits, int Row>
 struct scaled_values {
   static constexpr int second_byte = values<false>::second_byte;
   const values<false>& zeros;
-  row_scales<Bits, Row> scales;
+  row_scales scales;
   template <int Part, int S>
   NARROWS_OP void put(float* to, vecf raised) const
   {
-    store_float(to + Part * floats, product(zeros.code<S>(raised), scales.template of<Part>()));
+    store_float(to + Part * floats, product(zeros.code<S>(raised), scales.of<Part>()));
   }
 };
 
@@ -249,7 +239,7 @@ struct scaled_sink {
   template <int Row>
   NARROWS_OP void put(vec code) const
   {
-    const scaled_values<Bits, Row> by{zeros, {scales}};
+    const scaled_values by{zeros, {scales, Row * block_lanes(Bits)}};
     if constexpr (Bits <= 8) dequantize8<Bits>(code, by, to + Row * block_lanes(Bits));
     else dequantize16(code, by, to + Row * block_lanes(Bits));
   }
