@@ -16,7 +16,7 @@ if(NARROWS_SANITIZE)
   target_link_options(narrows_flags INTERFACE -fsanitize=${NARROWS_SANITIZE})
 endif()
 
-# All packing kernels take half a minute to compile, in each translation unit that encodes. Our own programs and most tests
+# All packing kernels take forty seconds to compile, in each translation unit that encodes. Our own programs and most tests
 # share one copy (see pack/dispatch.hpp); what users build, and a test with OWN_KERNELS, has its own.
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/narrows_kernels.cpp CONTENT [[
 #include <narrows/pack/kernel/separate.hpp>
