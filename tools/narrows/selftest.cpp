@@ -15,6 +15,7 @@
 #include <narrows/graph/builder.hpp>
 #include <narrows/pack/dispatch.hpp>
 #include <narrows/pack/layout.hpp>
+#include <narrows/pack/quantize.hpp>
 #include <narrows/pack/reference.hpp>
 #include <narrows/version.hpp>
 
@@ -48,6 +49,11 @@ public:
       if (bits <= 8) codes<std::uint8_t>(bits);
       else codes<std::uint16_t>(bits);
       for (const bool awkward : {false, true}) floats(bits, awkward);
+      for (const std::size_t inner : {49U, 784U})
+        for (const bool one_zero : {false, true}) {
+          if (bits <= 8) several_scales<std::uint8_t>(bits, inner, one_zero);
+          else several_scales<std::uint16_t>(bits, inner, one_zero);
+        }
     }
     ranges();
     out_.part = fmt::format("kernels {}", set_.name);
@@ -155,6 +161,32 @@ private:
     }
     expect(said == finite && same_bits(got, wanted), "quantise", bits);
     expect(same_bits(values, back), "dequantise", bits);
+  }
+
+  // As many values as have kernels of their own.
+  template <class Code>
+  void several_scales(int bits, std::size_t inner, bool one_zero)
+  {
+    constexpr std::size_t n = 21 * block_values + 77;
+    std::vector<affine> scales(n / inner);
+    const auto any_zero = [&] { return static_cast<std::int32_t>(random_() % (max_code(bits) + 1)); };
+    const std::int32_t zero = any_zero();
+    for (auto& a : scales) a = {0.01F + static_cast<float>(random_() % 1000) / 1000.0F, one_zero ? zero : any_zero()};
+    std::vector<float> x(n), wanted(n), values(n);
+    std::vector<Code> in(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const affine& a = scales[i / inner % scales.size()];
+      in[i] = static_cast<Code>(random_() & max_code(bits));
+      wanted[i] = value_of(in[i], a);
+      x[i] = wanted[i] + 0.25F * a.scale;
+    }
+    std::vector<std::uint8_t> expected(packed_bytes(n, bits)), got(expected.size());
+    reference::pack(std::span<const Code>(in), bits, expected);
+    const scale_map map{scales, inner};
+    const bool finite = narrows::detail::quantize_pack_with<Code>(set_, std::span<const float>(x), map, bits, got.data());
+    expect(finite && same_bits(got, expected), "quantise and pack by several scales", bits);
+    narrows::detail::unpack_dequantize_with<Code>(set_, expected.data(), map, bits, std::span(values));
+    expect(same_bits(values, wanted), "unpack and dequantise by several scales", bits);
   }
 
   void ranges()

@@ -11,10 +11,11 @@
 // How a call finds its kernel:
 //
 //   kernel/isa.hpp         best_isa(): what this CPU runs, or NARROWS_ISA asks for; once per process.
-//   kernel/<isa>.hpp       an ISA's functions, and `kernels`, which names them; codecs_<isa>.hpp: what only codecs need of it.
+//   kernel/<isa>.hpp       an ISA's functions, and `kernels`, which names them; codecs_<isa>.hpp: what only codecs need of it;
+//                          scales_avx512.hpp: blocks of several scales.
 //   kernel/kernel_use.hpp  a kernel_set (table of plain functions) from an ISA's `kernels` and what is used of them.
 //   kernels_for.hpp        kernels_for<use>(): that table for best_isa(). pack<4> says that it packs 4 bits, and one function per
-//                          ISA is compiled; all of them take a compiler half a minute.
+//                          ISA is compiled; all of them take a compiler forty seconds.
 //   this file              every entry for every ISA: for codecs, and for who tests, compares or names kernels.
 //
 // A program of many translation units that use much of `pack` may define NARROWS_SEPARATE_KERNELS for all of them and have one
